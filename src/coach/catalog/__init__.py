@@ -1,0 +1,1 @@
+"""Content on disk, read into the model: packs, manifests, instructions, starters."""

@@ -1,0 +1,368 @@
+"""The data that every part of coach agrees on, as typed structures that read from and write to plain data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+
+from coach.errors import CoachError, nearest
+
+FORMAT = 1
+"""The version of every file format; a file with a newer one is refused."""
+
+Outcome = Literal["passed", "failed", "blocked", "error"]
+Mode = Literal["process", "container"]
+Network = Literal["cut", "open"]
+T = TypeVar("T")
+
+
+class Strict(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A structure read from a file: an unknown key is an error."""
+
+
+class Result(Struct, frozen=True, kw_only=True):
+    """A structure that coach writes: readers of an older coach skip keys that they do not know."""
+
+
+# ── content: what authors write ──────────────────────────────────────────────────────────────────────────────────────
+
+
+class PackManifest(Strict):
+    """`pack.toml`: what names a pack."""
+
+    format: int
+    id: str
+    title: str
+    summary: str
+    version: str
+
+
+class Route(Strict):
+    """One row of an exercise's table of routes."""
+
+    method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+    path: str
+    """In the OpenAPI notation: `/notes/{id}`."""
+    task: int
+    summary: str
+    body: str = ""
+    answers: tuple[int, ...] = ()
+
+
+class ServiceNeed(Strict):
+    """One service that an exercise needs; with several names the learner chooses."""
+
+    any_of: tuple[str, ...]
+
+
+class RandomValue(Strict):
+    """An environment variable with a fresh value for each run: `random` hexadecimal digits."""
+
+    random: Annotated[int, Meta(ge=1, le=1024)]
+
+
+class Limits(Strict):
+    """What a submission may use: seconds for `boot`, `check` and `run`, bytes with a unit for `memory`."""
+
+    boot: Annotated[float, Meta(gt=0)] = 20.0
+    check: Annotated[float, Meta(gt=0)] = 10.0
+    run: Annotated[float, Meta(gt=0)] = 180.0
+    memory: Annotated[str, Meta(pattern=r"^\d+(KiB|MiB|GiB)$")] = "1GiB"
+
+    @property
+    def memory_bytes(self) -> int:
+        """The memory limit in bytes."""
+        number, unit = int(self.memory[:-3]), self.memory[-3:]
+        return number * {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}[unit]
+
+
+class Exercise(Strict):
+    """`exercise.toml`: one assignment."""
+
+    format: int
+    id: Annotated[str, Meta(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    title: str
+    kind: Literal["task", "mini-project", "project"]
+    summary: str
+    minutes: Annotated[int, Meta(ge=1)]
+    grader: Annotated[str, Meta(pattern=r"^test_[a-z0-9_]+\.py$")]
+    stacks: tuple[str, ...]
+    routes: tuple[Route, ...]
+    requires: tuple[str, ...] = ()
+    services: tuple[ServiceNeed, ...] = ()
+    dependencies: dict[str, tuple[str, ...]] = {}
+    env: dict[str, str | RandomValue] = {}
+    limits: Limits = Limits()
+
+
+class Tool(Strict):
+    """A command that a stack needs on this machine, `min` being the lowest version that will do."""
+
+    command: str
+    hint: str
+    min: str = ""
+
+
+class Stack(Strict):
+    """`stack.toml`: a language and framework that learners can pick."""
+
+    format: int
+    id: str
+    title: str
+    toolchain: tuple[Tool, ...] = ()
+    install: str = ""
+    start: str = ""
+    manifest: str = ""
+    lock: str = ""
+    path: tuple[str, ...] = ()
+    """Folders of the workspace that come first on PATH."""
+    packages: dict[str, str] = {}
+    """Every version in one place: package name to version."""
+
+
+class WorkspaceConfig(Strict):
+    """`coach.toml`: which exercise a workspace solves, and how its program is installed and started."""
+
+    format: int
+    exercise: str
+    stack: str
+    pack: str = "coach"
+    revision: str = ""
+    install: str = ""
+    start: str = ""
+    base_path: Annotated[str, Meta(pattern=r"^(/[^/?#\s]+)*$")] = ""
+    processes: dict[str, str] = {}
+    services: dict[str, str] = {}
+    providers: dict[str, Literal["url", "container", "native", "embedded"]] = {}
+
+
+class Task(Struct, frozen=True):
+    """One numbered requirement of an exercise's instructions."""
+
+    number: int
+    title: str
+    text: str
+
+
+# ── results: what coach reports ──────────────────────────────────────────────────────────────────────────────────────
+
+
+class Request(Result):
+    """What a check sent."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: str
+
+
+class Response(Result):
+    """What came back, decoded as text and capped."""
+
+    status: int
+    headers: dict[str, str]
+    body: str
+
+
+class Exchange(Result):
+    """One request and its response, which is null where none came; `ms` is the time it took."""
+
+    request: Request
+    response: Response | None
+    ms: float
+    curl: str
+
+
+class Cause(Result):
+    """Why a submission could not be graded, or not further."""
+
+    code: str
+    message: str
+    remedy: str
+    log: tuple[str, ...] = ()
+
+
+class Notice(Result):
+    """Something that costs no points and that the learner should know."""
+
+    code: str
+    message: str
+    remedy: str
+
+
+class CheckResult(Result):
+    """One check's verdict with all that explains it."""
+
+    name: str
+    title: str
+    task: int
+    points: int
+    outcome: Outcome
+    code: str = ""
+    blocked_by: str = ""
+    message: str = ""
+    expected: str = ""
+    got: str = ""
+    hint: str = ""
+    exchanges: tuple[Exchange, ...] = ()
+    log: tuple[str, ...] = ()
+    ms: float = 0.0
+
+
+class Score(Result):
+    """Points reached, out of those that could be judged."""
+
+    points: int
+    of: int
+
+
+class PackRef(Result):
+    """Which content graded: the pack, its revision and the hash over the exercise's files."""
+
+    id: str
+    revision: str
+    hash: str
+
+
+class Provided(Result):
+    """How this machine supplied a service."""
+
+    provider: Literal["url", "container", "native", "embedded"]
+    version: str
+
+
+class Phases(Result):
+    """Milliseconds that each phase of a grading took; the boot runs beside the start of the grader."""
+
+    prepare: float
+    services: float
+    boot: float
+    checks: float
+    teardown: float
+
+
+class Report(Result):
+    """All results of one attempt, as versioned data."""
+
+    format: int
+    coach: str
+    pack: PackRef
+    exercise: str
+    title: str
+    stack: str
+    mode: Mode
+    network: Network
+    providers: dict[str, Provided]
+    seed: int
+    started_at: str
+    phases_ms: Phases
+    cause: Cause | None
+    notices: tuple[Notice, ...]
+    score: Score
+    checks: tuple[CheckResult, ...]
+
+    def count(self, outcome: Outcome) -> int:
+        """How many checks ended so."""
+        return sum(check.outcome == outcome for check in self.checks)
+
+
+def score(checks: tuple[CheckResult, ...]) -> Score:
+    """Add up points; an `error` leaves the denominator, a blocked check does not."""
+    return Score(
+        points=sum(check.points for check in checks if check.outcome == "passed"),
+        of=sum(check.points for check in checks if check.outcome != "error"),
+    )
+
+
+# ── to and from plain data ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def read_toml(path: Path, kind: type[T], error: type[CoachError]) -> T:
+    """Read a TOML file as `kind`.
+
+    Raises:
+        CoachError: of the class `error`, when the file cannot be read, is not TOML, has a newer format, an unknown key
+            or a wrong value; the message names file and key.
+    """
+    import tomllib  # noqa: PLC0415 - `coach --help` reads no TOML
+
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise error(f"{path} does not exist.") from None
+    except OSError as exc:
+        raise error(f"{path} cannot be read: {exc.strerror}.") from exc
+    except UnicodeDecodeError as exc:
+        raise error(f"{path} is not UTF-8 text.", "Save the file as UTF-8.") from exc
+    except tomllib.TOMLDecodeError as exc:
+        raise error(f"{path} is not valid TOML: {exc}.", "Mend that line; https://toml.io shows the syntax.") from exc
+    check_format(data, path, error)
+    return from_plain(data, kind, str(path), error)
+
+
+def check_format(data: dict[str, Any], where: Path, error: type[CoachError]) -> None:
+    """Refuse a file whose `format` is missing or newer than this coach knows."""
+    found = data.get("format")
+    if not isinstance(found, int):
+        raise error(f'{where} has no "format" key.', f"Add the line: format = {FORMAT}")
+    if found > FORMAT:
+        raise error(
+            f"{where} has format {found}; this coach reads formats up to {FORMAT}.",
+            "Upgrade coach: pip install --upgrade coach",
+        )
+
+
+def from_plain(data: Any, kind: type[T], where: str, error: type[CoachError]) -> T:
+    """Convert plain data to `kind`; `where` names its origin in messages."""
+    try:
+        return msgspec.convert(data, kind, strict=True)
+    except msgspec.ValidationError as exc:
+        text = str(exc)
+        hint = ""
+        if "unknown field" in text:
+            hint = _nearest_key(text, data, kind)
+        raise error(f"{where}: {text}.".replace("`", '"').replace("unknown field", "unknown key"), hint) from exc
+
+
+def _nearest_key(message: str, data: Any, kind: Any) -> str:
+    """Find the structure that an "unknown field" message speaks of and name the nearest known key."""
+    unknown = message.split("`")[1]
+    known: set[str] = set()
+    todo, seen = [msgspec.inspect.type_info(kind)], set()
+    while todo:
+        info = todo.pop()
+        if isinstance(info, msgspec.inspect.StructType) and info.cls not in seen:
+            seen.add(info.cls)
+            known.update(field.encode_name for field in info.fields)
+            todo.extend(field.type for field in info.fields)
+        for inner in ("item_type", "value_type"):
+            if hasattr(info, inner):
+                todo.append(getattr(info, inner))
+        todo.extend(getattr(info, "types", ()))
+    return nearest(unknown, known)
+
+
+def to_json(value: Struct) -> str:
+    """Write a structure as indented JSON text with a final newline."""
+    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n"
+
+
+def report_from_json(text: str | bytes) -> Report:
+    """Read a report back.
+
+    Raises:
+        CoachError: when the text is not a report.
+    """
+    try:
+        return msgspec.json.decode(text, type=Report)
+    except msgspec.DecodeError as exc:
+        raise CoachError(f"This is not a coach report: {exc}.") from exc
+
+
+def report_schema() -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of a report."""
+    schema = msgspec.json.schema(Report)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "coach report", **schema}

@@ -1,0 +1,1 @@
+"""A Report rendered as text; nothing else."""

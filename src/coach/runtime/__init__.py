@@ -1,0 +1,1 @@
+"""The learner's program: one protocol, a process and a container behind it."""

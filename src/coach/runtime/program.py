@@ -1,0 +1,201 @@
+"""What every way of running the learner's program has in common: the protocol, its log, and the diagnosis of a boot."""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from coach.errors import SubmissionError
+from coach.model import Limits, Mode, Network, Notice
+from coach.processes import Listener
+
+LOG_LIMIT = 4 << 20
+"""Bytes of a program's output that are kept; what comes after is counted and dropped."""
+LOG_TAIL = 20
+"""Lines of the log that a cause carries."""
+GRACE = 5.0
+"""Seconds between SIGTERM and SIGKILL."""
+
+
+@dataclass(frozen=True)
+class Spec:
+    """All that it takes to run one program of a workspace, as plain data.
+
+    `env` holds the declared variables alone; the runner adds PATH, HOME, TMPDIR, locale, PORT, DATA_DIR and the token.
+    `scratch` is the run's own folder: it holds `data`, `home`, `tmp` and the log, and is removed by whoever made it.
+    """
+
+    workspace: Path
+    start: str
+    scratch: Path
+    token: str
+    env: Mapping[str, str] = field(default_factory=dict)
+    path: tuple[str, ...] = ()
+    limits: Limits = Limits()
+    name: str = "server"
+
+
+@dataclass(frozen=True)
+class Exit:
+    """How a program ended: by itself with `code`, by `signal`, or because it broke the limit named in `limit`."""
+
+    code: int | None = None
+    signal: int | None = None
+    limit: str = ""
+
+    def __str__(self) -> str:
+        """Say it as the end of the sentence "The program …"."""
+        if self.limit == "memory":
+            return "was stopped because it used more memory than allowed"
+        if self.limit == "processes":
+            return "was stopped because it started too many processes"
+        if self.signal is not None:
+            return f"was ended by {signal.Signals(self.signal).name}"
+        return f"ended with exit code {self.code}"
+
+
+class ProgramLog:
+    """What a program printed (standard output and error together), kept in a file of at most LOG_LIMIT bytes."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+    def mark(self) -> int:
+        """Return a position for `since`."""
+        return self.path.stat().st_size
+
+    def since(self, mark: int = 0) -> list[str]:
+        """Return the lines written after `mark`; bytes that are not UTF-8 are replaced."""
+        with self.path.open("rb") as file:
+            file.seek(mark)
+            return file.read(LOG_LIMIT + 4096).decode("utf-8", "replace").splitlines()
+
+    def tail(self, lines: int = LOG_TAIL, mark: int = 0) -> tuple[str, ...]:
+        """Return the last lines written after `mark`."""
+        return tuple(self.since(mark)[-lines:])
+
+
+class Program(Protocol):
+    """A learner's program under coach's control.
+
+    The order of calls is `start`, `wait_ready`, then any number of `stop` and `start` again, and `close` at the end,
+    which is safe at any moment and leaves nothing behind. DATA_DIR lives as long as the object.
+    """
+
+    mode: Mode
+    network: Network
+    log: ProgramLog
+    address: tuple[str, int]
+    """Host and port where requests go; known after `wait_ready`, the same through restarts where possible."""
+
+    def start(self, env: Mapping[str, str] | None = None) -> None:
+        """Begin to start the program and return at once; `env` replaces declared variables for this start."""
+
+    def wait_ready(self) -> None:
+        """Wait until the program accepts connections on PORT.
+
+        Raises:
+            SubmissionError: with one of the boot codes, when it ended, or did not listen within `limits.boot` seconds.
+            TamperedError: when the submission attacked what watches it.
+        """
+
+    def stop(self, number: int = signal.SIGTERM, grace: float = GRACE) -> Exit:
+        """Send a signal to the whole tree, kill what is left after `grace` seconds, and tell how the program ended."""
+
+    def ended(self) -> Exit | None:
+        """Tell how the program ended, or None while it runs."""
+
+    def listens(self) -> list[Listener]:
+        """Return what the program's tree listens on now."""
+
+    def notices(self) -> list[Notice]:
+        """Return what the learner should know about how the program behaved (`log-flood`, …)."""
+
+    def close(self) -> None:
+        """End the program, whatever state it is in, and remove what running it took."""
+
+
+_ADDRESS_IN_USE = re.compile(r"EADDRINUSE|[Aa]ddress already in use|port \d+ is (already )?in use|errno 98|errno 48", re.I)
+
+
+@dataclass(frozen=True)
+class Boot:
+    """What was seen of a program that did not become ready."""
+
+    port: int
+    exit: Exit | None
+    listening: list[Listener]
+    """What its process tree listens on."""
+    survivors: int
+    """Processes of its tree that outlived the start command."""
+    waited: float
+    log: tuple[str, ...]
+    start: str
+    mode: Mode = "process"
+
+
+def diagnose(boot: Boot) -> SubmissionError:
+    """Name the cause of a failed boot; the codes are stable."""
+    where = "inside the container" if boot.mode == "container" else "on 127.0.0.1"
+    elsewhere = sorted({listener.port for listener in boot.listening if listener.port != boot.port})
+    hosts = sorted({listener.host for listener in boot.listening if listener.port == boot.port})
+
+    def error(code: str, message: str, hint: str) -> SubmissionError:
+        return SubmissionError(code, message, hint, boot.log)
+
+    if boot.exit is not None and boot.exit.limit:
+        return error(
+            f"{boot.exit.limit}-limit",
+            f"The program {boot.exit} while it started.",
+            "Look for a loop that keeps adding to a list, or that starts processes.",
+        )
+    if boot.exit is not None and boot.survivors and boot.exit.code == 0:
+        return error(
+            "backgrounded",
+            "The start command ended while the program it started goes on in the background.",
+            'Run the server in the foreground: no "&" at the end of start in coach.toml, no daemon option.',
+        )
+    if boot.exit is not None and boot.exit.code in (126, 127):
+        return error(
+            "start-command-missing",
+            f"The start command could not be run: {boot.start}",
+            "Try it in a terminal in this folder. Is the name spelled right, and is the tool installed?",
+        )
+    if boot.exit is not None and _ADDRESS_IN_USE.search("\n".join(boot.log)):
+        return error(
+            "port-taken",
+            f"The program ended because its port is in use; coach passed PORT={boot.port}, which was free.",
+            "Listen on the port in the environment variable PORT instead of a fixed one.",
+        )
+    if boot.exit is not None:
+        return error(
+            "boot-crashed",
+            f"The program {boot.exit} before it listened on its port.",
+            "Its last lines are below; start it by hand to see the same.",
+        )
+    if hosts:
+        return error(
+            "wrong-host",
+            f"The program listens on {', '.join(hosts)}, where coach cannot reach it; it calls {where}.",
+            "Listen on 0.0.0.0 (every interface)."
+            if boot.mode == "container"
+            else "Listen on 127.0.0.1 or on 0.0.0.0.",
+        )
+    if elsewhere:
+        ports = " and ".join(str(port) for port in elsewhere)
+        return error(
+            "wrong-port",
+            f"The program listens on port {ports}; coach passed PORT={boot.port}.",
+            "Read the port from the environment variable PORT.",
+        )
+    return error(
+        "boot-timeout",
+        f"The program runs but did not listen on PORT={boot.port} within {boot.waited:g} s.",
+        "Does it wait for something before it listens? Start it by hand and watch what it prints.",
+    )
