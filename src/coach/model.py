@@ -30,7 +30,7 @@ class Result(Struct, frozen=True, kw_only=True):
 # ── content: what authors write ──────────────────────────────────────────────────────────────────────────────────────
 
 
-class PackManifest(Strict):
+class PackManifest(Strict, frozen=True):
     """`pack.toml`: what names a pack."""
 
     format: int
@@ -40,7 +40,7 @@ class PackManifest(Strict):
     version: str
 
 
-class Route(Strict):
+class Route(Strict, frozen=True):
     """One row of an exercise's table of routes."""
 
     method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
@@ -52,19 +52,19 @@ class Route(Strict):
     answers: tuple[int, ...] = ()
 
 
-class ServiceNeed(Strict):
+class ServiceNeed(Strict, frozen=True):
     """One service that an exercise needs; with several names the learner chooses."""
 
     any_of: tuple[str, ...]
 
 
-class RandomValue(Strict):
+class RandomValue(Strict, frozen=True):
     """An environment variable with a fresh value for each run: `random` hexadecimal digits."""
 
     random: Annotated[int, Meta(ge=1, le=1024)]
 
 
-class Limits(Strict):
+class Limits(Strict, frozen=True):
     """What a submission may use: seconds for `boot`, `check` and `run`, bytes with a unit for `memory`."""
 
     boot: Annotated[float, Meta(gt=0)] = 20.0
@@ -79,7 +79,7 @@ class Limits(Strict):
         return number * {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}[unit]
 
 
-class Exercise(Strict):
+class Exercise(Strict, frozen=True):
     """`exercise.toml`: one assignment."""
 
     format: int
@@ -98,7 +98,7 @@ class Exercise(Strict):
     limits: Limits = Limits()
 
 
-class Tool(Strict):
+class Tool(Strict, frozen=True):
     """A command that a stack needs on this machine, `min` being the lowest version that will do."""
 
     command: str
@@ -106,7 +106,7 @@ class Tool(Strict):
     min: str = ""
 
 
-class Stack(Strict):
+class Stack(Strict, frozen=True):
     """`stack.toml`: a language and framework that learners can pick."""
 
     format: int
@@ -114,6 +114,8 @@ class Stack(Strict):
     title: str
     toolchain: tuple[Tool, ...] = ()
     install: str = ""
+    install_locked: str = ""
+    """Replaces `install` where the workspace has the lock file."""
     start: str = ""
     manifest: str = ""
     lock: str = ""
@@ -123,7 +125,7 @@ class Stack(Strict):
     """Every version in one place: package name to version."""
 
 
-class WorkspaceConfig(Strict):
+class WorkspaceConfig(Strict, frozen=True):
     """`coach.toml`: which exercise a workspace solves, and how its program is installed and started."""
 
     format: int
@@ -150,7 +152,7 @@ class Task(Struct, frozen=True):
 # ── results: what coach reports ──────────────────────────────────────────────────────────────────────────────────────
 
 
-class Request(Result):
+class Request(Result, frozen=True):
     """What a check sent."""
 
     method: str
@@ -159,7 +161,7 @@ class Request(Result):
     body: str
 
 
-class Response(Result):
+class Response(Result, frozen=True):
     """What came back, decoded as text and capped."""
 
     status: int
@@ -167,7 +169,7 @@ class Response(Result):
     body: str
 
 
-class Exchange(Result):
+class Exchange(Result, frozen=True):
     """One request and its response, which is null where none came; `ms` is the time it took."""
 
     request: Request
@@ -176,7 +178,7 @@ class Exchange(Result):
     curl: str
 
 
-class Cause(Result):
+class Cause(Result, frozen=True):
     """Why a submission could not be graded, or not further."""
 
     code: str
@@ -185,7 +187,7 @@ class Cause(Result):
     log: tuple[str, ...] = ()
 
 
-class Notice(Result):
+class Notice(Result, frozen=True):
     """Something that costs no points and that the learner should know."""
 
     code: str
@@ -193,7 +195,7 @@ class Notice(Result):
     remedy: str
 
 
-class CheckResult(Result):
+class CheckResult(Result, frozen=True):
     """One check's verdict with all that explains it."""
 
     name: str
@@ -212,14 +214,14 @@ class CheckResult(Result):
     ms: float = 0.0
 
 
-class Score(Result):
+class Score(Result, frozen=True):
     """Points reached, out of those that could be judged."""
 
     points: int
     of: int
 
 
-class PackRef(Result):
+class PackRef(Result, frozen=True):
     """Which content graded: the pack, its revision and the hash over the exercise's files."""
 
     id: str
@@ -227,14 +229,14 @@ class PackRef(Result):
     hash: str
 
 
-class Provided(Result):
+class Provided(Result, frozen=True):
     """How this machine supplied a service."""
 
     provider: Literal["url", "container", "native", "embedded"]
     version: str
 
 
-class Phases(Result):
+class Phases(Result, frozen=True):
     """Milliseconds that each phase of a grading took; the boot runs beside the start of the grader."""
 
     prepare: float
@@ -244,7 +246,7 @@ class Phases(Result):
     teardown: float
 
 
-class Report(Result):
+class Report(Result, frozen=True):
     """All results of one attempt, as versioned data."""
 
     format: int

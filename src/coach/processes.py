@@ -1,10 +1,8 @@
 """Ports, waiting, and process trees with their end. Used by coach and, in a process of its own, by the supervisor."""
 
-import ctypes
 import os
 import signal
 import socket
-import sys
 import time
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, TypeVar
@@ -78,19 +76,6 @@ def accepts(host: str, port: int, timeout: float = 0.5) -> bool:
             return True
     except OSError:
         return False
-
-
-def become_subreaper() -> bool:
-    """Make orphaned descendants come to this process instead of init, so that none is lost (Linux, prctl(2)).
-
-    Returns:
-        Whether the system could do it.
-    """
-    if not sys.platform.startswith("linux"):
-        return False
-    set_child_subreaper = 36
-    libc = ctypes.CDLL(None, use_errno=True)
-    return bool(libc.prctl(set_child_subreaper, 1, 0, 0, 0) == 0)
 
 
 def descendants(pid: int) -> list[psutil.Process]:

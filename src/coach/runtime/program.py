@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -121,7 +121,27 @@ class Program(Protocol):
         """End the program, whatever state it is in, and remove what running it took."""
 
 
-_ADDRESS_IN_USE = re.compile(r"EADDRINUSE|[Aa]ddress already in use|port \d+ is (already )?in use|errno 98|errno 48", re.I)
+_ADDRESS_IN_USE = re.compile(
+    r"EADDRINUSE|[Aa]ddress already in use|port \d+ is (already )?in use|errno 98|errno 48", re.IGNORECASE
+)
+
+
+def address_in_use(log: Iterable[str]) -> bool:
+    """Tell whether a program complains that its port is taken."""
+    return any(_ADDRESS_IN_USE.search(line) for line in log)
+
+
+def flood_notice(dropped: int) -> list[Notice]:
+    """Tell a learner that lines of the log were dropped, where some were."""
+    if not dropped:
+        return []
+    return [
+        Notice(
+            code="log-flood",
+            message=f"The program printed so much that {dropped:,} lines of its log were dropped.",
+            remedy="Look for a print or a log call in a loop.",
+        )
+    ]
 
 
 @dataclass(frozen=True)
@@ -138,6 +158,8 @@ class Boot:
     log: tuple[str, ...]
     start: str
     mode: Mode = "process"
+    stranger: bool = False
+    """Something outside its process tree answers on the port."""
 
 
 def diagnose(boot: Boot) -> SubmissionError:
@@ -167,11 +189,17 @@ def diagnose(boot: Boot) -> SubmissionError:
             f"The start command could not be run: {boot.start}",
             "Try it in a terminal in this folder. Is the name spelled right, and is the tool installed?",
         )
-    if boot.exit is not None and _ADDRESS_IN_USE.search("\n".join(boot.log)):
+    if boot.exit is not None and address_in_use(boot.log):
         return error(
             "port-taken",
             f"The program ended because its port is in use; coach passed PORT={boot.port}, which was free.",
             "Listen on the port in the environment variable PORT instead of a fixed one.",
+        )
+    if boot.stranger:
+        return error(
+            "port-taken",
+            f"A process that the start command did not start answers on PORT={boot.port}.",
+            "Start the server itself, not a service elsewhere on the machine that listens for it.",
         )
     if boot.exit is not None:
         return error(

@@ -1,0 +1,202 @@
+"""Installs a workspace's dependencies, and only when its manifest, its lock file or the command changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from coach.errors import PrerequisiteError, SubmissionError
+from coach.model import Stack, Tool, WorkspaceConfig
+from coach.processes import TOKEN_VARIABLE, kill_all, marked, poll
+from coach.runtime.program import LOG_TAIL
+
+INSTALL_LIMIT = 600.0
+"""Seconds that an installation may take."""
+STAMP = Path(".coach/prepared.json")
+LOG = Path(".coach/install.log")
+
+_OFFLINE = re.compile(
+    r"ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|dns error|error sending request|tcp connect error"
+    r"|[Ff]ailed to fetch|Could not connect|Connection refused|Temporary failure in name resolution|network timeout"
+)
+_DISK_FULL = re.compile(r"ENOSPC|[Nn]o space left on device")
+_PASSED_ON = re.compile(
+    r"^(PATH|HOME|USER|LANG|LC_.*|TMPDIR|XDG_.*|(HTTPS?|ALL|NO)_PROXY|(https?|all|no)_proxy|SSL_CERT_(FILE|DIR)|NODE_EXTRA_CA_CERTS"
+    r"|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|(npm_config|NPM_CONFIG|UV|PIP)_.*)$"
+)
+
+
+def prepare(workspace: Path, config: WorkspaceConfig, stack: Stack, progress: Callable[[str], None]) -> bool:
+    """Install what the workspace's manifest asks for, unless that has been done for the same content.
+
+    `progress` receives each line that the installer prints.
+
+    Returns:
+        Whether anything was installed.
+
+    Raises:
+        PrerequisiteError: when a tool, the network or disk space is missing, or the installation took too long.
+        SubmissionError: with code `install-failed` when the installer refuses the manifest.
+    """
+    locked = bool(stack.lock) and (workspace / stack.lock).is_file()
+    command = stack.install_locked if locked and config.install == stack.install else config.install
+    if not command:
+        return False
+    print_now = _fingerprint(workspace, command, stack)
+    if _is_prepared(workspace, print_now, stack):
+        return False
+    check_toolchain(stack)
+    _install(workspace, command, stack, progress)
+    try:
+        (workspace / STAMP).write_text(json.dumps({"fingerprint": print_now}), encoding="utf-8")
+    except OSError as exc:
+        raise PrerequisiteError(f"{workspace / STAMP} cannot be written: {exc.strerror}.") from exc
+    return True
+
+
+def check_toolchain(stack: Stack) -> None:
+    """Make sure that the stack's tools are here, new enough.
+
+    Raises:
+        PrerequisiteError: naming the tool and what to install.
+    """
+    for tool in stack.toolchain:
+        problem = missing_tool(tool)
+        if problem:
+            raise PrerequisiteError(f"{stack.title} needs {problem}.", tool.hint)
+
+
+def missing_tool(tool: Tool) -> str:
+    """Say what is missing of a tool, as the end of "… needs", or nothing when it will do."""
+    path = shutil.which(tool.command)
+    if path is None:
+        return f'the command "{tool.command}", which is not on PATH'
+    if not tool.min:
+        return ""
+    try:
+        answer = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=20, check=False).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        answer = ""
+    found = re.search(r"\d+(\.\d+)*", answer)
+    if found is None:
+        return f'a working "{tool.command}" (`{tool.command} --version` printed no version)'
+    if _version(found.group()) < _version(tool.min):
+        return f"{tool.command} {tool.min} or newer; {found.group()} is on PATH"
+    return ""
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split("."))
+
+
+def _fingerprint(workspace: Path, command: str, stack: Stack) -> str:
+    """Hash what an installation depends on: the command, manifest and lock file, and where the tools are."""
+    digest = hashlib.sha256(command.encode())
+    for name in (stack.manifest, stack.lock):
+        path = workspace / name
+        digest.update(b"\0" + (path.read_bytes() if name and path.is_file() else b""))
+    for tool in stack.toolchain:
+        digest.update(b"\0" + os.fsencode(shutil.which(tool.command) or ""))
+    return digest.hexdigest()
+
+
+def _is_prepared(workspace: Path, fingerprint: str, stack: Stack) -> bool:
+    try:
+        stamp = json.loads((workspace / STAMP).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    same = isinstance(stamp, dict) and stamp.get("fingerprint") == fingerprint
+    return same and all((workspace / folder).is_dir() for folder in stack.path)
+
+
+def _environment(token: str) -> dict[str, str]:
+    """Pass on what installers need to reach a registry and their caches; nothing else of the person's environment."""
+    kept = {name: value for name, value in os.environ.items() if _PASSED_ON.match(name)}
+    kept["PATH"] = os.pathsep.join([*_uv_folder(), os.environ.get("PATH", os.defpath)])
+    return {**kept, TOKEN_VARIABLE: token, "NO_COLOR": "1", "npm_config_update_notifier": "false"}
+
+
+def _uv_folder() -> Iterator[str]:
+    """Find the `uv` that was installed with coach, so that Python stacks need nothing else."""
+    from uv import find_uv_bin  # noqa: PLC0415 - only when something is installed
+
+    try:
+        yield str(Path(find_uv_bin()).parent)
+    except FileNotFoundError:
+        return
+
+
+def _install(workspace: Path, command: str, stack: Stack, progress: Callable[[str], None]) -> None:
+    token = os.urandom(8).hex()
+    try:
+        (workspace / STAMP.parent).mkdir(exist_ok=True)
+        log = (workspace / LOG).open("w+b")
+    except OSError as exc:
+        raise PrerequisiteError(
+            f"coach cannot write in {workspace}: {exc.strerror}.", "Check the folder's permissions and the free space."
+        ) from exc
+    with log:
+        installer = subprocess.Popen(
+            ["/bin/sh", "-c", command],
+            cwd=workspace,
+            env=_environment(token),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        reader = (workspace / LOG).open(encoding="utf-8", errors="replace")
+
+        def finished() -> bool:
+            for line in reader.readlines():
+                progress(line.rstrip())
+            return installer.poll() is not None
+
+        try:
+            done = poll(finished, INSTALL_LIMIT)
+            finished()
+        finally:
+            reader.close()
+            if installer.poll() is None:
+                installer.send_signal(signal.SIGKILL)
+            kill_all(lambda: marked(token))
+            installer.wait()
+    if not done:
+        raise PrerequisiteError(
+            f"Installing the dependencies took longer than {INSTALL_LIMIT:g} s: {command}",
+            f"The network may be slow. Run the command by hand in {workspace}, then grade again.",
+        )
+    if installer.returncode != 0:
+        lines = (workspace / LOG).read_text(encoding="utf-8", errors="replace").splitlines()
+        raise _failure(command, installer.returncode, lines, stack)
+
+
+def _failure(command: str, code: int, lines: list[str], stack: Stack) -> PrerequisiteError | SubmissionError:
+    """Tell apart what the machine lacks from what the learner wrote."""
+    text = "\n".join(lines)
+    last = " ".join(line.strip() for line in lines[-2:])
+    if _DISK_FULL.search(text):
+        return PrerequisiteError("The disk is full: the dependencies could not be installed.", "Free some space.")
+    if _OFFLINE.search(text):
+        return PrerequisiteError(
+            f"The package registry cannot be reached: {last}",
+            "Check the network (and HTTPS_PROXY, if you use one), then grade again. Nothing of yours was changed.",
+        )
+    if code == 127:
+        return PrerequisiteError(
+            f"The install command is not found: {command}",
+            next((tool.hint for tool in stack.toolchain), "Check `install` in coach.toml."),
+        )
+    return SubmissionError(
+        "install-failed",
+        f"Installing the dependencies failed with exit code {code}: {command}",
+        f"Is {stack.manifest or 'the manifest'} right? Run the command by hand to see all that it prints.",
+        tuple(lines[-LOG_TAIL:]),
+    )
