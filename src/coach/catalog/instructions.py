@@ -1,0 +1,78 @@
+"""What a learner reads about an exercise: instructions, their tasks, and hints.
+
+`instructions.md` is a Jinja2 template that knows `exercise`. It may include, from `templates/exercise/`:
+
+- `{% set parts = ["json", "errors", "missing"] %}{% include "conventions.md" %}` gives the shared rules, as a list of
+  only those parts that the exercise grades; the names stand in `templates/exercise/conventions.md`;
+- `{% include "routes.md" %}` gives the table of routes from `[[routes]]` of `exercise.toml`, so that the two agree.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from coach.catalog.packs import Pack
+from coach.catalog.templates import render
+from coach.errors import ContentError
+from coach.model import Exercise, Task
+
+_HEADING = re.compile(r"##\s+(\d+)\.\s+(.+?)\s*#*")
+_ITEM = re.compile(r"([-*+]|\d+[.)])\s+")
+
+
+def render_instructions(pack: Pack, exercise: Exercise) -> str:
+    """Return the text of `instructions.md` as a learner reads it.
+
+    Raises:
+        ContentError: when the file is missing or its template is wrong; the message names file and line.
+    """
+    folder = pack.folder(exercise)
+    if not (folder / "instructions.md").is_file():
+        raise ContentError(f"{folder / 'instructions.md'} does not exist.", "Every exercise needs instructions.")
+    folders = [folder, *(root / "exercise" for root in pack.template_roots())]
+    return render(folders, "instructions.md", {"exercise": exercise})
+
+
+def tasks(text: str) -> tuple[Task, ...]:
+    """Return the tasks of rendered instructions: the sections under `## 1. Title`, each up to the next `##`."""
+    return tuple(Task(number, title, "\n".join(lines).strip()) for number, title, lines in _sections(text))
+
+
+def hints(pack: Pack, exercise: Exercise) -> dict[int, list[str]]:
+    """Return the hints of each task from `hints.md`, each paragraph or list item one step further than the last."""
+    path = pack.folder(exercise) / "hints.md"
+    if not path.is_file():
+        return {}
+    text = path.read_text(encoding="utf-8")
+    return {number: _steps(lines) for number, _, lines in _sections(text)}
+
+
+def _sections(text: str) -> Iterator[tuple[int, str, list[str]]]:
+    """Yield number, title and lines of each numbered section; a heading inside a code block is none."""
+    current: tuple[int, str, list[str]] | None = None
+    fenced = False
+    for line in text.splitlines():
+        fenced ^= line.lstrip().startswith("```")
+        if not fenced and re.match(r"##?\s", line):
+            if current:
+                yield current
+            heading = _HEADING.fullmatch(line.strip())
+            current = (int(heading[1]), heading[2], []) if heading else None
+        elif current:
+            current[2].append(line)
+    if current:
+        yield current
+
+
+def _steps(lines: list[str]) -> list[str]:
+    """Split a section into paragraphs and list items; a list item loses its bullet, a code block stays whole."""
+    steps: list[list[str]] = [[]]
+    fenced = False
+    for line in lines:
+        if not fenced and (not line.strip() or _ITEM.match(line)):
+            steps.append([])
+        fenced ^= line.lstrip().startswith("```")
+        steps[-1].append(line if fenced or steps[-1] else _ITEM.sub("", line, count=1))
+    texts = ("\n".join(line if line.startswith("```") else line.strip() for line in step).strip() for step in steps)
+    return [text for text in texts if text]
