@@ -66,13 +66,10 @@ def _sections(text: str) -> Iterator[tuple[int, str, list[str]]]:
 
 
 def _steps(lines: list[str]) -> list[str]:
-    """Split a section into paragraphs and list items; a list item loses its bullet, a code block stays whole."""
+    """Split a section into paragraphs and list items, each as one line without its bullet."""
     steps: list[list[str]] = [[]]
-    fenced = False
     for line in lines:
-        if not fenced and (not line.strip() or _ITEM.match(line)):
+        if not line.strip() or _ITEM.match(line):
             steps.append([])
-        fenced ^= line.lstrip().startswith("```")
-        steps[-1].append(line if fenced or steps[-1] else _ITEM.sub("", line, count=1))
-    texts = ("\n".join(line if line.startswith("```") else line.strip() for line in step).strip() for step in steps)
-    return [text for text in texts if text]
+        steps[-1].append(_ITEM.sub("", line, count=1).strip())
+    return [text for step in steps if (text := " ".join(step).strip())]

@@ -24,11 +24,13 @@ def render_starter(pack: Pack, exercise: Exercise, stack: Stack) -> dict[str, by
     or joins the rendered files.
 
     Raises:
-        ContentError: when the exercise does not offer the stack, or a template or a dependency is wrong.
+        InputError: when the exercise does not offer the stack.
+        ContentError: when a template or a dependency is wrong.
     """
     if stack.id not in exercise.stacks:
-        manifest = pack.folder(exercise) / "exercise.toml"
-        raise ContentError(f'{manifest}: stacks does not name "{stack.id}".', nearest(stack.id, exercise.stacks))
+        raise InputError(
+            f'"{exercise.id}" has no starter for the stack "{stack.id}".', nearest(stack.id, exercise.stacks)
+        )
     folders = [root / "stacks" for root in pack.template_roots()]
     context = _context(pack, exercise, stack)
     tree = {"instructions.md": render_instructions(pack, exercise).encode()}
@@ -66,6 +68,8 @@ def write_tree(tree: Mapping[str, bytes], folder: Path) -> None:
         InputError: when a file is in the way; nothing has been written then.
         PrerequisiteError: when the machine refuses (no right, no space); what was written is removed again.
     """
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file; nothing was written.", "Choose a folder.")
     if in_the_way := _in_the_way(tree, folder):
         shown = ", ".join(in_the_way[:3]) + (f" and {len(in_the_way) - 3} more" if len(in_the_way) > 3 else "")
         raise InputError(
@@ -123,8 +127,6 @@ def _overlay(folder: Path) -> dict[str, bytes]:
 
 def _in_the_way(tree: Mapping[str, bytes], folder: Path) -> list[str]:
     """Return the names below `folder` that exist already, and files where the tree needs a folder."""
-    if folder.exists() and not folder.is_dir():
-        return ["a file of this name"]
     folders = {parent.as_posix() for name in tree for parent in Path(name).parents if parent != Path()}
     files = [name for name in tree if (folder / name).exists() or (folder / name).is_symlink()]
     return files + [name for name in sorted(folders) if (folder / name).exists() and not (folder / name).is_dir()]

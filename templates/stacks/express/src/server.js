@@ -8,7 +8,10 @@ const server = app.listen(port, (error) => {
   console.log(`Listening on http://localhost:${port}`);
 });
 
-// Asked to stop, answer the requests that are being worked on, take no new ones, and end.
+// Asked to stop, take no new requests and finish those at hand, within two seconds.
 for (const signal of ["SIGTERM", "SIGINT"]) {
-  process.once(signal, () => server.close(() => process.exit()));
+  process.once(signal, () => {
+    server.close(() => process.exit());
+    setTimeout(() => process.exit(), 2000);
+  });
 }
