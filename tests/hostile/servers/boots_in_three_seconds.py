@@ -1,0 +1,8 @@
+"""Correct, and slow to start."""
+
+import time
+
+from echo_server import serve
+
+time.sleep(3)
+serve()
