@@ -203,6 +203,7 @@ class CheckResult(Result, frozen=True):
     task: int
     points: int
     outcome: Outcome
+    task_title: str = ""
     code: str = ""
     blocked_by: str = ""
     message: str = ""
@@ -325,11 +326,11 @@ def from_plain(data: Any, kind: type[T], where: str, error: type[CoachError]) ->
         text = str(exc)
         hint = ""
         if "unknown field" in text:
-            hint = _nearest_key(text, data, kind)
+            hint = _nearest_key(text, kind)
         raise error(f"{where}: {text}.".replace("`", '"').replace("unknown field", "unknown key"), hint) from exc
 
 
-def _nearest_key(message: str, data: Any, kind: Any) -> str:
+def _nearest_key(message: str, kind: Any) -> str:
     """Find the structure that an "unknown field" message speaks of and name the nearest known key."""
     unknown = message.split("`")[1]
     known: set[str] = set()
@@ -340,9 +341,7 @@ def _nearest_key(message: str, data: Any, kind: Any) -> str:
             seen.add(info.cls)
             known.update(field.encode_name for field in info.fields)
             todo.extend(field.type for field in info.fields)
-        for inner in ("item_type", "value_type"):
-            if hasattr(info, inner):
-                todo.append(getattr(info, inner))
+        todo.extend(getattr(info, inner) for inner in ("item_type", "value_type") if hasattr(info, inner))
         todo.extend(getattr(info, "types", ()))
     return nearest(unknown, known)
 

@@ -23,8 +23,8 @@ STAMP = Path(".coach/prepared.json")
 LOG = Path(".coach/install.log")
 
 _OFFLINE = re.compile(
-    r"ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|dns error|error sending request|tcp connect error"
-    r"|[Ff]ailed to fetch|Could not connect|Connection refused|Temporary failure in name resolution|network timeout"
+    r"ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|dns error|error sending request"
+    r"|tcp connect error|[Ff]ailed to fetch|Could not connect|Connection refused|Temporary failure in name resolution|network timeout"
 )
 _DISK_FULL = re.compile(r"ENOSPC|[Nn]o space left on device")
 _PASSED_ON = re.compile(
@@ -49,13 +49,12 @@ def prepare(workspace: Path, config: WorkspaceConfig, stack: Stack, progress: Ca
     command = stack.install_locked if locked and config.install == stack.install else config.install
     if not command:
         return False
-    print_now = _fingerprint(workspace, command, stack)
-    if _is_prepared(workspace, print_now, stack):
+    if _is_prepared(workspace, config, stack):
         return False
     check_toolchain(stack)
     _install(workspace, command, stack, progress)
     try:
-        (workspace / STAMP).write_text(json.dumps({"fingerprint": print_now}), encoding="utf-8")
+        (workspace / STAMP).write_text(json.dumps({"fingerprint": _fingerprint(workspace, config, stack)}), encoding="utf-8")
     except OSError as exc:
         raise PrerequisiteError(f"{workspace / STAMP} cannot be written: {exc.strerror}.") from exc
     return True
@@ -96,9 +95,9 @@ def _version(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split("."))
 
 
-def _fingerprint(workspace: Path, command: str, stack: Stack) -> str:
+def _fingerprint(workspace: Path, config: WorkspaceConfig, stack: Stack) -> str:
     """Hash what an installation depends on: the command, manifest and lock file, and where the tools are."""
-    digest = hashlib.sha256(command.encode())
+    digest = hashlib.sha256(config.install.encode())
     for name in (stack.manifest, stack.lock):
         path = workspace / name
         digest.update(b"\0" + (path.read_bytes() if name and path.is_file() else b""))
@@ -107,12 +106,12 @@ def _fingerprint(workspace: Path, command: str, stack: Stack) -> str:
     return digest.hexdigest()
 
 
-def _is_prepared(workspace: Path, fingerprint: str, stack: Stack) -> bool:
+def _is_prepared(workspace: Path, config: WorkspaceConfig, stack: Stack) -> bool:
     try:
         stamp = json.loads((workspace / STAMP).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    same = isinstance(stamp, dict) and stamp.get("fingerprint") == fingerprint
+    same = isinstance(stamp, dict) and stamp.get("fingerprint") == _fingerprint(workspace, config, stack)
     return same and all((workspace / folder).is_dir() for folder in stack.path)
 
 

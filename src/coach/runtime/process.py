@@ -8,7 +8,7 @@ import select
 import signal
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import psutil
@@ -59,6 +59,9 @@ class ProcessProgram:
         self._survivors = 0
         self._running = False
         self._dropped = 0
+
+    def build(self, progress: Callable[[str], None]) -> None:
+        """Do nothing: a process runs in the workspace as it is."""
 
     def start(self, env: Mapping[str, str] | None = None) -> None:
         """Choose a port and have the start command run; see `Program.start`.

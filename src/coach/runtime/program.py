@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -35,7 +35,7 @@ class Spec:
     token: str
     env: Mapping[str, str] = field(default_factory=dict)
     path: tuple[str, ...] = ()
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     name: str = "server"
 
 
@@ -94,8 +94,20 @@ class Program(Protocol):
     address: tuple[str, int]
     """Host and port where requests go; known after `wait_ready`, the same through restarts where possible."""
 
+    def build(self, progress: Callable[[str], None]) -> None:
+        """Make what the program runs in, where it needs something made; `progress` receives each line of output.
+
+        Raises:
+            SubmissionError: with code `build-failed` or `dockerfile-missing`.
+            PrerequisiteError: when the machine cannot do it.
+        """
+
     def start(self, env: Mapping[str, str] | None = None) -> None:
-        """Begin to start the program and return at once; `env` replaces declared variables for this start."""
+        """Begin to start the program and return at once; `env` goes on top of the declared variables for this start.
+
+        Raises:
+            PrerequisiteError: when the machine cannot run anything there.
+        """
 
     def wait_ready(self) -> None:
         """Wait until the program accepts connections on PORT.

@@ -8,7 +8,7 @@ Runs as `python -I -S`; reads JSON commands, one a line, on standard input and w
     {"event": "ended", "code", "signal", "limit", "survivors"}        the start command itself is over
     {"event": "stopped", "code", "signal", "limit", "dropped"}        the whole tree is gone; lines of log dropped
 
-The end of standard input without a "quit" means that coach is gone: the tree is killed, the run's scratch folder removed.
+The end of standard input without a "quit" means that coach is gone: the tree is killed and the run's folder removed.
 """
 
 from __future__ import annotations

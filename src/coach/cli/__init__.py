@@ -1,0 +1,108 @@
+"""The command line: the only place that prints and exits."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+from types import FrameType
+from typing import Any, NoReturn
+
+import click
+
+from coach import __version__
+from coach.errors import EXIT_INTERRUPTED, EXIT_NOT_GRADED, CoachError
+
+COMMANDS = {
+    "list": ("coach.cli.catalog", "list_exercises", "Show the exercises."),
+    "start": ("coach.cli.catalog", "start", "Make a workspace from an exercise's starter."),
+    "grade": ("coach.cli.grade", "grade", "Grade a workspace and explain what is missing."),
+}
+"""Every command with the module that holds it, imported when it is used, and the line that `coach --help` shows."""
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command only when it runs, so that `coach --help` stays fast."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands in the order in which a learner meets them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Import a command."""
+        if name not in COMMANDS:
+            return None
+        module, attribute, _ = COMMANDS[name]
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, _, text) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "-V", "--version", prog_name="coach")
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    r"""Learn backend development by building it: coach gives you a project and tells what is right.
+
+    \b
+    coach start phase-2-notes    make a workspace
+    cd phase-2-notes
+    coach grade                  see what is missing; edit; grade again
+    """
+    if os.environ.get("NO_COLOR"):
+        ctx.color = False
+
+
+def main() -> NoReturn:
+    """Run the command line and exit with the code that DESIGN's table gives to the outcome."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show "✓" shows "?" rather than a traceback.
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    sys.exit(_run())
+
+
+def _run() -> int:
+    try:
+        result: Any = cli.main(prog_name="coach", standalone_mode=False)
+    except CoachError as error:
+        complain(error)
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("\nInterrupted. Nothing was left running.", err=True)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has gone, as `head` does; Python would complain once more while it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_INTERRUPTED
+    except Exception:  # noqa: BLE001 - the one boundary; whatever comes here is a bug
+        import traceback  # noqa: PLC0415 - bugs are rare
+
+        traceback.print_exc()
+        click.echo(
+            f"\nThis is a bug in coach {__version__}, not in your code. Please report it with the lines above.",
+            err=True,
+        )
+        return EXIT_NOT_GRADED
+    return result if isinstance(result, int) else 0
+
+
+def complain(error: CoachError) -> None:
+    """Print what is wrong and what to do."""
+    click.echo(f"{click.style('Error:', fg='red')} {error.message}", err=True)
+    if error.hint:
+        click.echo(error.hint, err=True)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Treat a closed terminal and a polite kill as Ctrl-C, so that everything is cleaned up on the way out."""
+    raise KeyboardInterrupt

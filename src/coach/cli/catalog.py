@@ -1,0 +1,100 @@
+"""`coach list` and `coach start`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from coach.catalog.packs import Pack
+from coach.cli.common import PACK_OPTION, Progress, chosen_pack
+from coach.errors import CoachError, InputError, PrerequisiteError, nearest
+from coach.model import Exercise, Stack
+
+
+@click.command("list")
+@PACK_OPTION
+def list_exercises(pack_path: Path | None) -> None:
+    """Show the exercises."""
+    pack = chosen_pack(pack_path)
+    formatter = click.HelpFormatter(width=100, max_width=100)
+    rows = [
+        (exercise.id, f"{exercise.title} ({exercise.kind}, {_time(exercise.minutes)}). {exercise.summary}")
+        for exercise in pack.exercises()
+    ]
+    if not rows:
+        click.echo(f"The pack {pack.manifest.id} has no exercises.")
+        return
+    formatter.write_dl(rows, col_max=40)
+    click.echo(formatter.getvalue(), nl=False)
+    click.echo(f"\nBegin with: coach start {rows[0][0]}")
+
+
+def _time(minutes: int) -> str:
+    return f"{minutes} min" if minutes < 60 else f"about {minutes / 60:g} h"
+
+
+@click.command()
+@click.argument("exercise_id", metavar="ID")
+@click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--stack",
+    "stack_id",
+    metavar="STACK",
+    help="express, fastapi, flask, custom, …; default: the first that this machine can run.",
+)
+@click.option("--no-install", is_flag=True, help="Write the files only; coach grade installs the dependencies then.")
+@PACK_OPTION
+def start(exercise_id: str, folder: Path | None, stack_id: str | None, no_install: bool, pack_path: Path | None) -> int:
+    """Make a workspace for the exercise ID in the folder DIR (default: a new folder named like the exercise)."""
+    from coach.catalog.starters import render_starter, write_tree  # noqa: PLC0415 - `coach list` renders nothing
+
+    pack = chosen_pack(pack_path)
+    exercise = pack.exercise(exercise_id)
+    stack = _choose_stack(pack, exercise, stack_id)
+    target = folder if folder is not None else Path(exercise.id)
+    write_tree(render_starter(pack, exercise, stack), target)
+    click.echo(f"{exercise.title}, with {stack.title}, is in {target}{'' if str(target).endswith('/') else '/'}")
+    problem = None if no_install else _install(target, stack)
+    click.echo("\nNext:")
+    if target.resolve() != Path.cwd():
+        click.echo(f"  cd {click.format_filename(target)}")
+    click.echo("  open instructions.md      what to build")
+    click.echo("  coach grade               see what is missing")
+    if problem is not None:
+        raise problem
+    return 0
+
+
+def _choose_stack(pack: Pack, exercise: Exercise, wanted: str | None) -> Stack:
+    """Return the stack that was asked for, or the first whose tools this machine has."""
+    from coach.runtime.prepare import check_toolchain, missing_tool  # noqa: PLC0415 - `coach list` runs nothing
+
+    if wanted is not None:
+        if wanted not in exercise.stacks:
+            raise InputError(f'"{exercise.id}" has no stack "{wanted}".', nearest(wanted, exercise.stacks))
+        stack = pack.stack(wanted)
+        check_toolchain(stack)
+        return stack
+    for name in exercise.stacks:
+        stack = pack.stack(name)
+        if not any(missing_tool(tool) for tool in stack.toolchain):
+            return stack
+    raise PrerequisiteError(f"This machine has the tools for none of: {', '.join(exercise.stacks)}.")
+
+
+def _install(target: Path, stack: Stack) -> CoachError | None:
+    """Install the starter's dependencies; the workspace is complete without, so a failure is told at the end."""
+    from coach.runtime.prepare import prepare  # noqa: PLC0415 - see above
+    from coach.workspace import find_workspace  # noqa: PLC0415
+
+    progress = Progress()
+    if stack.install:
+        progress.begin(f"Installing its dependencies ({stack.install}) …")
+    try:
+        prepare(target.resolve(), find_workspace(target).config, stack, progress.line)
+    except CoachError as error:
+        return error
+    finally:
+        progress.end()
+    return None

@@ -1,0 +1,37 @@
+"""Small pieces of text that several reports share."""
+
+from __future__ import annotations
+
+import re
+
+_CODES = {"bold": 1, "dim": 2, "red": 31, "green": 32, "yellow": 33, "blue": 34, "cyan": 36}
+
+
+def paint(text: str, *styles: str) -> str:
+    """Style a text with ANSI codes (ECMA-48, section 8.3.117); whoever prints strips them where they do not belong."""
+    codes = ";".join(str(_CODES[style]) for style in styles)
+    return f"\x1b[{codes}m{text}\x1b[0m" if text else ""
+
+
+def unpaint(text: str) -> str:
+    """Take the styles of `paint` away again."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
+
+
+def clean(text: str) -> str:
+    """Make a learner's output harmless: control characters, escape sequences and direction marks become visible."""
+    return "".join(char if char.isprintable() or char == "\t" else _visible(char) for char in text)
+
+
+def _visible(char: str) -> str:
+    return "␊" if char == "\n" else char.encode("unicode_escape").decode("ascii")
+
+
+def plural(number: int, noun: str) -> str:
+    """Return "1 point" or "2 points"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def duration(ms: float) -> str:
+    """Return milliseconds as a person reads them: `84 ms`, `1.3 s`."""
+    return f"{ms:.0f} ms" if ms < 1000 else f"{ms / 1000:.1f} s"

@@ -1,0 +1,37 @@
+"""The learner's folder: `coach.toml` marks it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from coach.errors import InputError
+from coach.model import WorkspaceConfig, read_toml
+
+MARK = "coach.toml"
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A learner's folder and what its coach.toml says."""
+
+    root: Path
+    config: WorkspaceConfig
+
+
+def find_workspace(start: Path) -> Workspace:
+    """Return the workspace that holds the folder `start`.
+
+    Raises:
+        InputError: when there is none, or its coach.toml is broken.
+    """
+    start = start.resolve()
+    if not start.is_dir():
+        raise InputError(f"{start} is not a folder.", "Name the folder that holds coach.toml.")
+    for folder in (start, *start.parents):
+        if (folder / MARK).exists():
+            return Workspace(folder, read_toml(folder / MARK, WorkspaceConfig, InputError))
+    raise InputError(
+        f"There is no {MARK} in {start} or above it, so this is no workspace.",
+        "Go to the folder that `coach start` made, or name it: coach grade DIR",
+    )
