@@ -293,6 +293,14 @@ def test_what_was_written_is_removed_when_the_machine_refuses(
     assert not (tmp_path / "w/src/deep").exists()
 
 
+def test_a_name_that_the_system_refuses_is_reported(tmp_path: Path) -> None:
+    with pytest.raises(PrerequisiteError, match="could not be written: File name too long"):
+        write_tree(TREE, tmp_path / ("x" * 300))
+    write(tmp_path / "file", "mine")
+    with pytest.raises(PrerequisiteError, match="could not be written: Not a directory"):
+        write_tree(TREE, tmp_path / "file/below")
+
+
 def test_what_was_written_is_removed_after_ctrl_c(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fail_at(monkeypatch, "e.txt", KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):

@@ -68,16 +68,10 @@ def write_tree(tree: Mapping[str, bytes], folder: Path) -> None:
         InputError: when a file is in the way; nothing has been written then.
         PrerequisiteError: when the machine refuses (no right, no space); what was written is removed again.
     """
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder} is a file; nothing was written.", "Choose a folder.")
-    if in_the_way := _in_the_way(tree, folder):
-        shown = ", ".join(in_the_way[:3]) + (f" and {len(in_the_way) - 3} more" if len(in_the_way) > 3 else "")
-        raise InputError(
-            f"{folder} already holds {shown}; nothing was written.",
-            "Choose an empty or a new folder, or move these files away.",
-        )
+    path = folder
     written: list[Path] = []
     try:
+        _refuse_to_replace(tree, folder)
         for name, content in tree.items():
             path = folder / name
             _make_folder(path.parent, written)
@@ -125,11 +119,19 @@ def _overlay(folder: Path) -> dict[str, bytes]:
     return {name: path.read_bytes() for name, path in files_below(folder)}
 
 
-def _in_the_way(tree: Mapping[str, bytes], folder: Path) -> list[str]:
-    """Return the names below `folder` that exist already, and files where the tree needs a folder."""
-    folders = {parent.as_posix() for name in tree for parent in Path(name).parents if parent != Path()}
-    files = [name for name in tree if (folder / name).exists() or (folder / name).is_symlink()]
-    return files + [name for name in sorted(folders) if (folder / name).exists() and not (folder / name).is_dir()]
+def _refuse_to_replace(tree: Mapping[str, bytes], folder: Path) -> None:
+    """Raise InputError where a file of the tree exists below `folder`, or a file stands where a folder is due."""
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file; nothing was written.", "Choose a folder.")
+    parents = sorted({parent.as_posix() for name in tree for parent in Path(name).parents if parent != Path()})
+    in_the_way = [name for name in tree if (folder / name).exists() or (folder / name).is_symlink()]
+    in_the_way += [name for name in parents if (folder / name).exists() and not (folder / name).is_dir()]
+    if in_the_way:
+        shown = ", ".join(in_the_way[:3]) + (f" and {len(in_the_way) - 3} more" if len(in_the_way) > 3 else "")
+        raise InputError(
+            f"{folder} already holds {shown}; nothing was written.",
+            "Choose an empty or a new folder, or move these files away.",
+        )
 
 
 def _make_folder(folder: Path, made: list[Path]) -> None:
