@@ -98,6 +98,31 @@ class Exercise(Strict, frozen=True):
     limits: Limits = Limits()
 
 
+class Edit(Strict, frozen=True):
+    """One replacement in a reference's file; `find` matches exactly once."""
+
+    stack: str
+    file: str
+    find: Annotated[str, Meta(min_length=1)]
+    replace: str
+
+
+class Fault(Strict, frozen=True):
+    """A wrong solution, named after its mistake, with the checks that it must fail."""
+
+    name: Annotated[str, Meta(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    why: str
+    fails: tuple[str, ...]
+    edit: tuple[Edit, ...]
+
+
+class Faults(Strict, frozen=True):
+    """`faults.toml`: all faults of an exercise."""
+
+    format: int
+    fault: tuple[Fault, ...] = ()
+
+
 class Tool(Strict, frozen=True):
     """A command that a stack needs on this machine, `min` being the lowest version that will do."""
 

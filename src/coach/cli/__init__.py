@@ -18,6 +18,7 @@ COMMANDS = {
     "list": ("coach.cli.catalog", "list_exercises", "Show the exercises."),
     "start": ("coach.cli.catalog", "start", "Make a workspace from an exercise's starter."),
     "grade": ("coach.cli.grade", "grade", "Grade a workspace and explain what is missing."),
+    "pack": ("coach.cli.pack", "pack", "For authors: write out the trees of an exercise."),
 }
 """Every command with the module that holds it, imported when it is used, and the line that `coach --help` shows."""
 

@@ -24,7 +24,8 @@ LOG = Path(".coach/install.log")
 
 _OFFLINE = re.compile(
     r"ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|dns error|error sending request"
-    r"|tcp connect error|[Ff]ailed to fetch|Could not connect|Connection refused|Temporary failure in name resolution|network timeout"
+    r"|tcp connect error|[Ff]ailed to fetch|Could not connect|Connection refused"
+    r"|Temporary failure in name resolution|network timeout"
 )
 _DISK_FULL = re.compile(r"ENOSPC|[Nn]o space left on device")
 _PASSED_ON = re.compile(
@@ -53,8 +54,9 @@ def prepare(workspace: Path, config: WorkspaceConfig, stack: Stack, progress: Ca
         return False
     check_toolchain(stack)
     _install(workspace, command, stack, progress)
+    stamp = {"fingerprint": _fingerprint(workspace, config, stack)}
     try:
-        (workspace / STAMP).write_text(json.dumps({"fingerprint": _fingerprint(workspace, config, stack)}), encoding="utf-8")
+        (workspace / STAMP).write_text(json.dumps(stamp), encoding="utf-8")
     except OSError as exc:
         raise PrerequisiteError(f"{workspace / STAMP} cannot be written: {exc.strerror}.") from exc
     return True
