@@ -172,18 +172,17 @@ def _check(
     watcher: Watcher,
 ) -> Run:
     """Run the grader; the program boots while pytest and httpx are imported here, which is why they are only now."""
-    from coach.catalog.instructions import tasks  # noqa: PLC0415
+    from coach.catalog.instructions import task_titles  # noqa: PLC0415
     from coach.grading.plugin import run_grader  # noqa: PLC0415
     from coach.grading.run import Run  # noqa: PLC0415
 
-    text = (pack.folder(exercise) / "instructions.md").read_text(encoding="utf-8")
     run = Run(
         program=program,
         base_path=workspace.config.base_path,
         env=_environment(exercise.env, seed),
         limits=exercise.limits,
         seed=seed,
-        task_titles={task.number: task.title for task in tasks(text)},
+        task_titles=task_titles(pack, exercise),
         on_result=watcher.check,
         on_ready=lambda: clock.enter("checks"),
         only=options.only,

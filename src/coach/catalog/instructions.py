@@ -39,6 +39,19 @@ def tasks(text: str) -> tuple[Task, ...]:
     return tuple(Task(number, title, "\n".join(lines).strip()) for number, title, lines in _sections(text))
 
 
+def task_titles(pack: Pack, exercise: Exercise) -> dict[int, str]:
+    """Return the titles of the tasks by number, as a learner reads them.
+
+    The template is rendered only when a heading needs it: a grading has no 50 ms to spare for that.
+    """
+    path = pack.folder(exercise) / "instructions.md"
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    titles = {number: title for number, title, _ in _sections(text)}
+    if not titles or any("{" in title for title in titles.values()):
+        titles = {task.number: task.title for task in tasks(render_instructions(pack, exercise))}
+    return titles
+
+
 def hints(pack: Pack, exercise: Exercise) -> dict[int, list[str]]:
     """Return the hints of each task from `hints.md`, each paragraph or list item one step further than the last."""
     path = pack.folder(exercise) / "hints.md"

@@ -19,7 +19,8 @@ def unpaint(text: str) -> str:
 
 
 def clean(text: str) -> str:
-    """Make a learner's output harmless: control characters, escape sequences and direction marks become visible."""
+    """Make a learner's output harmless: colours go, other control characters and direction marks become visible."""
+    text = unpaint(text)
     return "".join(char if char.isprintable() or char == "\t" else _visible(char) for char in text)
 
 

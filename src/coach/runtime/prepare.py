@@ -9,6 +9,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -114,14 +115,22 @@ def _is_prepared(workspace: Path, config: WorkspaceConfig, stack: Stack) -> bool
     except (OSError, ValueError):
         return False
     same = isinstance(stamp, dict) and stamp.get("fingerprint") == _fingerprint(workspace, config, stack)
-    return same and all((workspace / folder).is_dir() for folder in stack.path)
+    # Only the folder itself must be there: node_modules has no .bin while no package brings a command.
+    return same and all((workspace / Path(folder).parts[0]).is_dir() for folder in stack.path)
 
 
 def _environment(token: str) -> dict[str, str]:
     """Pass on what installers need to reach a registry and their caches; nothing else of the person's environment."""
     kept = {name: value for name, value in os.environ.items() if _PASSED_ON.match(name)}
     kept["PATH"] = os.pathsep.join([*_uv_folder(), os.environ.get("PATH", os.defpath)])
-    return {**kept, TOKEN_VARIABLE: token, "NO_COLOR": "1", "npm_config_update_notifier": "false"}
+    return {
+        "UV_PYTHON": sys.executable,
+        "UV_PYTHON_DOWNLOADS": "never",
+        **kept,
+        TOKEN_VARIABLE: token,
+        "NO_COLOR": "1",
+        "npm_config_update_notifier": "false",
+    }
 
 
 def _uv_folder() -> Iterator[str]:
