@@ -90,7 +90,7 @@ class Run:
 
     def explain(self, exc: Exception) -> CheckFailed:
         """Name the cause of a request without a whole answer."""
-        patience = 0.0 if isinstance(exc, httpcore.TimeoutException) else CRASH_PATIENCE
+        patience = 0.0 if self.stopped_by_check or isinstance(exc, httpcore.TimeoutException) else CRASH_PATIENCE
         ended = poll(self.crashed, patience)
         if ended is not None:
             return crash(ended)

@@ -7,6 +7,7 @@ import os
 import select
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -54,6 +55,7 @@ class ProcessProgram:
             (spec.scratch / folder).mkdir(exist_ok=True)
         self._supervisor = supervisor.spawn(spec.scratch)
         self._events = b""
+        self._reading = threading.Lock()  # checks send requests, and stop the program, from several threads
         self._env: dict[str, str] = {}
         self._exit: Exit | None = None
         self._survivors = 0
@@ -185,13 +187,14 @@ class ProcessProgram:
         """
         assert self._supervisor.stdout is not None  # noqa: S101 - opened by spawn
         pipe = self._supervisor.stdout.fileno()
-        while select.select([pipe], [], [], 0)[0]:
-            data = os.read(pipe, 1 << 16)
-            if not data:
-                raise TamperedError("The supervisor of the program was killed.", TAMPERED_HINT)
-            *lines, self._events = (self._events + data).split(b"\n")
-            for line in lines:
-                self._take(json.loads(line))
+        with self._reading:
+            while select.select([pipe], [], [], 0)[0]:
+                data = os.read(pipe, 1 << 16)
+                if not data:
+                    raise TamperedError("The supervisor of the program was killed.", TAMPERED_HINT)
+                *lines, self._events = (self._events + data).split(b"\n")
+                for line in lines:
+                    self._take(json.loads(line))
 
     def _take(self, event: dict[str, Any]) -> None:
         if event["event"] == "failed":
