@@ -1,6 +1,5 @@
 """Grades phase-2-notes: CRUD on /notes, clear refusals, search and paging, and a store that loses nothing."""
 
-import signal
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from threading import Event
@@ -9,11 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from coach.errors import CheckFailed
-from coach.grading import check, expect
-from coach.grading.client import Api, Reply
-from coach.grading.expect import Expectation
-from coach.grading.server import Server
+from coach.grading import KILL, Api, CheckFailed, Expectation, Reply, Server, check, expect
 
 Note = dict[str, Any]
 JSON = "application/json"
@@ -281,7 +276,7 @@ def test_survives_a_restart(api: Api, server: Server, note: Note) -> None:
     assert create(api, **note)["id"] != gone["id"], "The first new note got the id of a deleted one."
 
 
-@check(task=5, points=3, needs=test_survives_a_restart)
+@check(task=5, points=3, needs=(test_survives_a_restart, test_keeps_simultaneous_notes))
 def test_survives_a_kill(api: Api, server: Server, note: Note, simultaneously: Callable[..., Any]) -> None:
     """After SIGKILL in the middle of writes every note that was answered is there"""
     answered = [create(api, **note)]
@@ -290,7 +285,7 @@ def test_survives_a_kill(api: Api, server: Server, note: Note, simultaneously: C
     def create_or_kill(index: int) -> None:
         if index == 0:
             one_of_many.wait(3)
-            server.stop(signal.SIGKILL)
+            server.stop(KILL)
             return
         try:
             answered.append(create(api, **note | {"content": "x" * 9000}))
@@ -299,6 +294,6 @@ def test_survives_a_kill(api: Api, server: Server, note: Note, simultaneously: C
             """Killed before its answer: this note may be there or not."""
 
     simultaneously(8, create_or_kill)
-    server.restart(signal.SIGKILL)
+    server.restart(KILL)
     for each in answered:
         expect(api.get(at(each))).status(200, hint="Answer when the note is on disk, not before.").json(each)

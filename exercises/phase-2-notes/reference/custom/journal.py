@@ -1,7 +1,7 @@
 """Notes in memory, and a journal on disk that can bring them back.
 
-Each change is one line of JSON at the end of the journal, on disk before the change is answered. A kill in the middle of a line leaves a
-line without an end; its change was never answered, and reading the journal cuts it off.
+Each change is one line of JSON at the end of the journal, on disk before the change is answered. A kill in the middle
+of a line leaves a line without an end; its change was never answered, and reading the journal cuts it off.
 """
 
 import json

@@ -70,7 +70,8 @@ class Handler(BaseHTTPRequestHandler):
         return 204, None
 
     def list_notes(self):
-        query = {name: values[-1] for name, values in parse_qs(urlsplit(self.path).query, keep_blank_values=True).items()}
+        parsed = parse_qs(urlsplit(self.path).query, keep_blank_values=True)
+        query = {name: values[-1] for name, values in parsed.items()}
         page = whole_number(query, "page", 1, 10**9)
         limit = whole_number(query, "limit", 20, 100)
         notes = self.server.journal.all()
@@ -129,10 +130,22 @@ def is_text(value, most):
     return isinstance(value, str) and len(value) <= most
 
 
+def is_title(value):
+    return is_text(value, 200) and value.strip() != ""
+
+
+def is_content(value):
+    return is_text(value, 10_000)
+
+
+def is_tags(value):
+    return isinstance(value, list) and all(isinstance(tag, str) for tag in value)
+
+
 RULES = {
-    "title": ("1 to 200 characters and not blank", lambda value: is_text(value, 200) and not value.isspace() and value != ""),
-    "content": ("a string of at most 10000 characters", lambda value: is_text(value, 10_000)),
-    "tags": ("a list of strings", lambda value: isinstance(value, list) and all(isinstance(tag, str) for tag in value)),
+    "title": ("a string of 1 to 200 characters, not only spaces", is_title),
+    "content": ("a string of at most 10000 characters", is_content),
+    "tags": ("a list of strings", is_tags),
 }
 
 

@@ -1,3 +1,4 @@
+// The routes of the notes API.
 import { randomUUID } from "node:crypto";
 
 import { Router } from "express";
@@ -33,7 +34,8 @@ routes.patch("/notes/:id", async (req, res) => {
 routes.delete("/notes/:id", async (req, res) => {
   await change((all) => {
     const left = all.filter((note) => note.id !== req.params.id);
-    return left.length < all.length ? left : notFound();
+    if (left.length === all.length) notFound();
+    return left;
   });
   res.status(204).end();
 });

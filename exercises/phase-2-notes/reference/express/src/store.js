@@ -1,3 +1,4 @@
+// Notes in one JSON file, which is replaced as a whole with each change.
 import { mkdir, open, readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -16,8 +17,8 @@ export function notes() {
 /**
  * Replace the notes by what `edit` makes of them, and resolve once that is on disk.
  *
- * Changes run one after the other, so that none is made on notes that are about to be replaced. If `edit` throws or the disk is
- * full, the notes stay as they were.
+ * Changes run one after the other, so that none is made on notes that are about to be replaced. If `edit` throws or the
+ * disk is full, the notes stay as they were.
  */
 export function change(edit) {
   const done = queue.then(async () => {
@@ -33,9 +34,7 @@ async function load() {
   try {
     return JSON.parse(await readFile(file, "utf8"));
   } catch (error) {
-    if (error.code === "ENOENT") {
-      return [];
-    }
+    if (error.code === "ENOENT") return [];
     throw error;
   }
 }

@@ -1,7 +1,17 @@
+// What clients may send. Whatever breaks a rule is answered with 400 and a sentence that names the field.
 const rules = {
-  title: [(value) => isText(value, 200) && value.trim() !== "", "title must be a string of 1 to 200 characters"],
-  content: [(value) => isText(value, 10_000), "content must be a string of at most 10000 characters"],
-  tags: [(value) => Array.isArray(value) && value.every((tag) => typeof tag === "string"), "tags must be a list of strings"],
+  title: {
+    wanted: "a string of 1 to 200 characters, not only spaces",
+    holds: (value) => isText(value, 200) && value.trim() !== "",
+  },
+  content: {
+    wanted: "a string of at most 10000 characters",
+    holds: (value) => isText(value, 10_000),
+  },
+  tags: {
+    wanted: "a list of strings",
+    holds: (value) => Array.isArray(value) && value.every((tag) => typeof tag === "string"),
+  },
 };
 
 /** The fields of a new note, defaults filled in. */
@@ -27,41 +37,31 @@ export function readFilter({ page, limit, q, tag }) {
 }
 
 function readObject(body) {
-  if (typeof body !== "object" || body === null || Array.isArray(body)) {
-    refuse("the body must be a JSON object");
-  }
+  if (typeof body !== "object" || body === null || Array.isArray(body)) refuse("the body must be a JSON object");
   return body;
 }
 
 function checked(fields) {
   for (const [name, value] of Object.entries(fields)) {
-    const [keeps, message] = rules[name];
-    if (!keeps(value)) {
-      refuse(message);
-    }
+    if (!rules[name].holds(value)) refuse(`${name} must be ${rules[name].wanted}`);
   }
   return fields;
 }
 
+/** Characters are counted as Unicode counts them: `length` would count an emoji twice. */
 function isText(value, limit) {
-  return typeof value === "string" && value.length <= limit;
+  return typeof value === "string" && [...value].length <= limit;
 }
 
 function readNumber(name, text, fallback, max) {
-  if (text === undefined) {
-    return fallback;
-  }
+  if (text === undefined) return fallback;
   const number = /^\d+$/.test(text) ? Number(text) : 0;
-  if (number < 1 || number > max) {
-    refuse(`${name} must be a whole number from 1 to ${max}`);
-  }
+  if (number < 1 || number > max) refuse(`${name} must be a whole number from 1 to ${max}`);
   return number;
 }
 
 function readString(name, value) {
-  if (value !== undefined && typeof value !== "string") {
-    refuse(`${name} must be given once`);
-  }
+  if (value !== undefined && typeof value !== "string") refuse(`${name} must be given once`);
   return value;
 }
 

@@ -1,3 +1,5 @@
+"""The routes of the notes API."""
+
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, HTTPException, Path, Query

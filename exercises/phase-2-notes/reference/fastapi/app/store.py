@@ -1,4 +1,4 @@
-"""Notes in SQLite. The database makes each change atomic and permanent; the lock gives the one connection to one thread at a time."""
+"""Notes in SQLite, which makes each change atomic and permanent."""
 
 import json
 import os
@@ -42,7 +42,7 @@ Note = dict[str, Any]
 
 @contextmanager
 def transaction() -> Iterator[sqlite3.Connection]:
-    """Commit at the end of the block, or roll back where it raises."""
+    """Commit at the end of the block, or roll back where it raises; the connection serves one thread at a time."""
     with _lock, _database:
         _database.execute("BEGIN IMMEDIATE")
         yield _database
@@ -64,6 +64,7 @@ def read(note_id: int) -> Note | None:
 
 
 def change(note_id: int, fields: Note) -> Note | None:
+    """Put these fields over the note's own and return it; None where there is no such note."""
     with transaction() as database:
         note = _find(database, note_id)
         if note is None:
@@ -77,6 +78,7 @@ def change(note_id: int, fields: Note) -> Note | None:
 
 
 def delete(note_id: int) -> Note | None:
+    """Return the note that is gone; None where there was none."""
     with transaction() as database:
         row = database.execute("DELETE FROM notes WHERE id = ? RETURNING *", (note_id,)).fetchone()
         return row and _note(row)

@@ -1,3 +1,5 @@
+"""The routes of the notes API."""
+
 from typing import Any
 
 from flask import Blueprint, abort, request

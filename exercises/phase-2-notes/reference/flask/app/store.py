@@ -65,8 +65,8 @@ def search(q: str | None, tag: str | None) -> list[Note]:
 def _changing() -> Iterator[dict[str, Any]]:
     """Give a copy of the state to change, and put it into force once it is on disk; changes wait for each other.
 
-    Readers need no lock: they see the state before the change or after it. A rename is atomic, so a kill at any moment leaves
-    one of the two on disk as well.
+    Readers need no lock: they see the state before the change or after it. A rename is atomic, so a kill at any moment
+    leaves one of the two on disk as well.
     """
     global _state
     with _lock:
