@@ -7,7 +7,7 @@ from coach.errors import CheckFailed, CoachError, SubmissionError, nearest
 
 
 def test_every_branch_has_the_exit_code_of_whoever_can_mend_it() -> None:
-    codes = {
+    codes: dict[type[CoachError], int] = {
         errors.InputError: 2,
         errors.ContentError: 3,
         errors.PrerequisiteError: 3,

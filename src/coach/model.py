@@ -195,12 +195,16 @@ class Response(Result, frozen=True):
 
 
 class Exchange(Result, frozen=True):
-    """One request and its response, which is null where none came; `ms` is the time it took."""
+    """One request and its response, which is null where none came; `ms` is the time it took.
+
+    `restarted` names the signal by which the check had ended the program, when it was started again just before.
+    """
 
     request: Request
     response: Response | None
     ms: float
     curl: str
+    restarted: str = ""
 
 
 class Cause(Result, frozen=True):
@@ -318,7 +322,7 @@ def read_toml(path: Path, kind: type[T], error: type[CoachError]) -> T:
     import tomllib  # noqa: PLC0415 - `coach --help` reads no TOML
 
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        data = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # editors on Windows begin files with a BOM
     except FileNotFoundError:
         raise error(f"{path} does not exist.") from None
     except OSError as exc:
@@ -327,16 +331,18 @@ def read_toml(path: Path, kind: type[T], error: type[CoachError]) -> T:
         raise error(f"{path} is not UTF-8 text.", "Save the file as UTF-8.") from exc
     except tomllib.TOMLDecodeError as exc:
         raise error(f"{path} is not valid TOML: {exc}.", "Mend that line; https://toml.io shows the syntax.") from exc
-    check_format(data, path, error)
+    except RecursionError:
+        raise error(f"{path} is nested too deeply to be read.") from None
+    check_format(data, str(path), error)
     return from_plain(data, kind, str(path), error)
 
 
-def check_format(data: dict[str, Any], where: Path, error: type[CoachError]) -> None:
-    """Refuse a file whose `format` is missing or newer than this coach knows."""
-    found = data.get("format")
-    if not isinstance(found, int):
+def check_format(data: dict[str, Any], where: str, error: type[CoachError]) -> None:
+    """Refuse what has no `format`, or a newer one than this coach knows; `from_plain` looks at its type."""
+    if "format" not in data:
         raise error(f'{where} has no "format" key.', f"Add the line: format = {FORMAT}")
-    if found > FORMAT:
+    found = data["format"]
+    if isinstance(found, int) and found > FORMAT:
         raise error(
             f"{where} has format {found}; this coach reads formats up to {FORMAT}.",
             "Upgrade coach: pip install --upgrade coach",
@@ -380,12 +386,15 @@ def report_from_json(text: str | bytes) -> Report:
     """Read a report back.
 
     Raises:
-        CoachError: when the text is not a report.
+        CoachError: when the text is not a report, or one of a newer coach.
     """
+    where = "The report"
     try:
-        return msgspec.json.decode(text, type=Report)
+        data = msgspec.json.decode(text, type=dict)
     except msgspec.DecodeError as exc:
-        raise CoachError(f"This is not a coach report: {exc}.") from exc
+        raise CoachError(f"{where} cannot be read: {exc}.") from exc
+    check_format(data, where, CoachError)
+    return from_plain(data, Report, where, CoachError)
 
 
 def report_schema() -> dict[str, Any]:

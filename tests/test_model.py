@@ -1,0 +1,264 @@
+"""Files are read strictly, every refusal names file and key, and a report survives the way through JSON."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import msgspec
+import pytest
+
+import coach.reports
+from coach.errors import CoachError, ContentError, InputError
+from coach.model import (
+    Cause,
+    CheckResult,
+    Exchange,
+    Exercise,
+    Limits,
+    Notice,
+    Outcome,
+    PackRef,
+    Phases,
+    Provided,
+    RandomValue,
+    Report,
+    Request,
+    Response,
+    Score,
+    WorkspaceConfig,
+    read_toml,
+    report_from_json,
+    report_schema,
+    score,
+    to_json,
+)
+
+SCHEMA = Path(coach.reports.__file__).with_name("report.schema.json")
+WORKSPACE = 'format = 1\nexercise = "phase-2-notes"\nstack = "express"\n'
+EXERCISE = """\
+format = 1
+id = "one"
+title = "One"
+kind = "task"
+summary = "A task."
+minutes = 5
+grader = "test_one.py"
+stacks = ["express"]
+
+[[routes]]
+method = "GET"
+path = "/"
+task = 1
+summary = "Say hello"
+"""
+
+
+def read(folder: Path, content: str | bytes, kind: type[Any] = WorkspaceConfig) -> Any:
+    """Write a file and read it as `kind`."""
+    path = folder / "coach.toml"
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return read_toml(path, kind, InputError)
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A file that is refused, and words of the message and of the hint."""
+
+    content: str | bytes
+    message: str
+    hint: str = ""
+    kind: type[Any] = WorkspaceConfig
+
+
+REFUSED = {
+    "not TOML": Refused(WORKSPACE + "start = \n", "is not valid TOML: Invalid value (at line 4, column 9)", "Mend"),
+    "empty": Refused("", 'has no "format" key', "Add the line: format = 1"),
+    "no format": Refused('exercise = "one"\n', 'has no "format" key', "Add the line: format = 1"),
+    "newer format": Refused("format = 2\nnew = 1\n", "has format 2; this coach reads formats up to 1", "Upgrade coach"),
+    "format as text": Refused('format = "1"\n', "$.format"),
+    "not UTF-8": Refused(b"format = 1\nstart = '\xe4'\n", "is not UTF-8", "Save the file as UTF-8"),
+    "UTF-16": Refused(WORKSPACE.encode("utf-16"), "is not UTF-8", "Save the file as UTF-8"),
+    "too deep": Refused("a = " + "[" * 5000, "is nested too deeply"),
+    "a missing key": Refused("format = 1\n", '"exercise"'),
+    "an unknown key": Refused(WORKSPACE + 'strat = "x"\n', 'unknown key "strat"', 'Did you mean "start"?'),
+    "a key like no other": Refused(WORKSPACE + "zzz = 1\n", 'unknown key "zzz"', "Known: base_path, exercise, format"),
+    "a wrong type": Refused(WORKSPACE + "start = 3\n", "$.start"),
+    "a wrong type inside a table": Refused(WORKSPACE + "[processes]\nworker = 3\n", "$.processes"),
+    "an unknown word": Refused(WORKSPACE + '[providers]\npostgres = "docker"\n', "'docker'"),
+    "a base path without a slash": Refused(WORKSPACE + 'base_path = "api"\n', "$.base_path"),
+    "an unknown key in a list": Refused(
+        EXERCISE + 'sumary = "x"\n', 'unknown key "sumary" - at "$.routes[0]"', 'Did you mean "summary"?', Exercise
+    ),
+    "an unknown key in a table": Refused(
+        EXERCISE + "[env]\nKEY = { randm = 3 }\n", 'unknown key "randm"', 'Did you mean "random"?', Exercise
+    ),
+    "an unknown method": Refused(EXERCISE.replace("GET", "GRAB"), "'GRAB' - at \"$.routes[0].method\"", "", Exercise),
+    "an impossible id": Refused(EXERCISE.replace('"one"', '"One!"'), "$.id", "", Exercise),
+    "an impossible limit": Refused(EXERCISE + "[limits]\nboot = 0\n", "$.limits.boot", "", Exercise),
+    "memory without a unit": Refused(EXERCISE + '[limits]\nmemory = "1GB"\n', "$.limits.memory", "", Exercise),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_refusal_names_the_file_and_what_is_wrong(name: str, tmp_path: Path) -> None:
+    case = REFUSED[name]
+
+    with pytest.raises(InputError) as caught:
+        read(tmp_path, case.content, case.kind)
+
+    assert caught.value.message.startswith(str(tmp_path / "coach.toml"))
+    assert case.message in caught.value.message
+    assert case.hint in caught.value.hint
+
+
+def test_a_missing_file_is_named_with_the_error_that_was_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(ContentError, match=r"pack\.toml does not exist"):
+        read_toml(tmp_path / "pack.toml", WorkspaceConfig, ContentError)
+
+
+def test_a_folder_in_place_of_a_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "coach.toml").mkdir()
+    with pytest.raises(InputError, match=r"coach\.toml cannot be read: Is a directory"):
+        read_toml(tmp_path / "coach.toml", WorkspaceConfig, InputError)
+
+
+def test_a_workspace_file_is_read_with_its_defaults(tmp_path: Path) -> None:
+    config = read(tmp_path, WORKSPACE + 'start = "node server.js"\nbase_path = "/api/v1"\n')
+    assert (config.exercise, config.stack, config.start) == ("phase-2-notes", "express", "node server.js")
+    assert (config.pack, config.base_path, config.install) == ("coach", "/api/v1", "")
+
+
+@pytest.mark.parametrize("content", [b"\xef\xbb\xbf" + WORKSPACE.encode(), WORKSPACE.replace("\n", "\r\n").encode()])
+def test_a_file_that_was_saved_on_windows_is_read(content: bytes, tmp_path: Path) -> None:
+    assert read(tmp_path, content).stack == "express"
+
+
+def test_an_exercise_is_read_whole(tmp_path: Path) -> None:
+    text = EXERCISE + '[env]\nSECRET = { random = 32 }\nCOST = "4"\n[limits]\nboot = 5\nmemory = "64MiB"\n'
+    exercise = read(tmp_path, text, Exercise)
+    assert exercise.routes[0].path == "/"
+    assert exercise.env == {"SECRET": RandomValue(random=32), "COST": "4"}
+    assert exercise.limits == Limits(boot=5.0, check=10.0, run=180.0, memory="64MiB")
+
+
+@pytest.mark.parametrize(("text", "size"), [("3KiB", 3072), ("2MiB", 2 << 20), ("1GiB", 1 << 30)])
+def test_memory_is_counted_in_bytes(text: str, size: int) -> None:
+    assert Limits(memory=text).memory_bytes == size
+
+
+# ── results ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def result(outcome: Outcome, points: int = 1, **more: Any) -> CheckResult:
+    """Make the result of a check."""
+    return CheckResult(name=f"test_{outcome}", title="It works", task=1, points=points, outcome=outcome, **more)
+
+
+def full_report() -> Report:
+    """Make a report in which every field holds something."""
+    request = Request(method="POST", path="/notes", headers={"content-type": "application/json"}, body='{"a": 1}')
+    response = Response(status=201, headers={"location": "/notes/1"}, body='{"id": 1, "text": "Grüße 🚀 \\u0000"}')
+    checks = (
+        result("passed", 2, ms=1.5, task_title="Create"),
+        result(
+            "failed",
+            3,
+            code="not-json",
+            message="The body is not JSON.",
+            expected="a JSON body",
+            got="text/html: <p>",
+            hint="Send JSON.",
+            exchanges=(
+                Exchange(request=request, response=response, ms=3.25, curl="curl"),
+                Exchange(request=request, response=None, ms=3.25, curl="curl"),
+            ),
+            log=("one", "two \x1b[31m"),
+        ),
+        result("blocked", 4, blocked_by="test_failed"),
+        result("error", 5, code="grader-broke", message="It broke."),
+    )
+    return Report(
+        format=1,
+        coach="0.1.0",
+        pack=PackRef(id="coach", revision="1", hash="00"),
+        exercise="phase-2-notes",
+        title="Notes",
+        stack="express",
+        mode="container",
+        network="cut",
+        providers={"postgres": Provided(provider="embedded", version="17")},
+        seed=2**32 - 1,
+        started_at="2025-03-01T12:30:00+00:00",
+        phases_ms=Phases(prepare=1.0, services=0.0, boot=2.5, checks=3.0, teardown=4.0),
+        cause=Cause(code="crashed", message="It ended.", remedy="Look.", log=("last",)),
+        notices=(Notice(code="log-flood", message="So much.", remedy="Print less."),),
+        score=score(checks),
+        checks=checks,
+    )
+
+
+def test_blocked_checks_stay_in_the_denominator_and_errors_leave_it() -> None:
+    assert score(full_report().checks) == Score(points=2, of=9)
+    assert score(()) == Score(points=0, of=0)
+
+
+def test_outcomes_are_counted() -> None:
+    report = full_report()
+    kinds: tuple[Outcome, ...] = ("passed", "failed", "blocked", "error")
+    assert [report.count(kind) for kind in kinds] == [1, 1, 1, 1]
+
+
+def test_a_report_survives_the_way_through_json() -> None:
+    report = full_report()
+    text = to_json(report)
+    assert report_from_json(text) == report
+    assert report_from_json(text.encode()) == report
+    assert text.endswith("}\n")
+    assert '\n  "exercise": "phase-2-notes",' in text
+
+
+def test_a_report_with_keys_of_a_later_coach_is_read() -> None:
+    data = msgspec.to_builtins(full_report()) | {"colour": "red"}
+    assert report_from_json(json.dumps(data)) == full_report()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "cannot be read"),
+        ("[]", "cannot be read: Expected `object`, got `array`"),
+        (b"\xff", "cannot be read"),
+        ("{}", 'has no "format" key'),
+        ('{"format": 1}', 'The report: Object missing required field "coach"'),
+        ('{"format": 2}', "has format 2; this coach reads formats up to 1"),
+    ],
+)
+def test_what_is_no_report_is_refused(text: str | bytes, message: str) -> None:
+    with pytest.raises(CoachError) as caught:
+        report_from_json(text)
+    assert message in caught.value.message
+
+
+def test_the_schema_beside_the_code_is_up_to_date(request: pytest.FixtureRequest) -> None:
+    """`--record` writes it anew."""
+    text = json.dumps(report_schema(), indent=2) + "\n"
+    if request.config.getoption("--record"):
+        SCHEMA.write_text(text, encoding="utf-8")
+    assert SCHEMA.read_text(encoding="utf-8") == text
+
+
+def test_reports_keep_the_schema() -> None:
+    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(json.loads(to_json(full_report())), schema)
+
+
+@pytest.mark.parametrize(
+    "change", [{"format": "1"}, {"mode": "vm"}, {"checks": [{"name": "x"}]}, {"cause": "crashed"}, {"seed": None}]
+)
+def test_the_schema_refuses_what_is_no_report(change: dict[str, Any]) -> None:
+    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(json.loads(to_json(full_report())) | change, schema)
