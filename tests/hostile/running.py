@@ -125,7 +125,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Result:
-    """What came of one `coach grade`."""
+    """What came of one `coach grade`: the report from its standard output, the text from its standard error."""
 
     exit_code: int
     report: dict[str, Any]
@@ -148,15 +148,13 @@ class Result:
 def grade(place: Place, *options: str, limit: float = 120, **more: Any) -> Result:
     """Run `coach grade` to its end and read its report."""
     began = time.monotonic()
-    report = place.root / "report.json"
-    process = place.spawn("--json", str(report), *options, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **more)
+    process = place.spawn("--json", "-", *options, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **more)
     try:
-        output = process.communicate(timeout=limit)[0].decode()
+        report, output = process.communicate(timeout=limit)
     finally:
         process.kill()
     seconds = time.monotonic() - began
-    data = json.loads(report.read_bytes()) if report.exists() else {}
-    return Result(process.returncode, data, output, seconds)
+    return Result(process.returncode, json.loads(report or "{}"), output.decode(), seconds)
 
 
 def fill_for(place: Place, case: Case) -> None:

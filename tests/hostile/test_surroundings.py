@@ -16,7 +16,7 @@ LAUNCHER = f"""\
 #!{sys.executable}
 import os, sys
 os.environ["PORT"] = sys.argv[-1]
-sys.path.insert(0, sys.argv[0].rsplit("/", 2)[0])
+sys.path.insert(0, os.path.realpath(sys.argv[0]).rsplit("/", 2)[0])
 import echo_server
 echo_server.serve()
 """

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 
 from daemon import daemonise
 from echo_server import Handler, serve
@@ -12,6 +13,7 @@ PARENT = os.getppid()
 class Kills(Handler):
     def echo(self, body):
         os.kill(PARENT, signal.SIGKILL)
+        time.sleep(0.3)
         super().echo(body)
 
 

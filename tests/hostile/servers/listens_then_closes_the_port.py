@@ -1,4 +1,4 @@
-"""Lives on after the first connection, and listens no more."""
+"""Listens, and soon no more, although it lives on."""
 
 import time
 
@@ -6,5 +6,6 @@ from echo_server import listen
 
 server = listen()
 server.socket.accept()
+time.sleep(0.5)
 server.server_close()
 time.sleep(600)
