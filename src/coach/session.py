@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import secrets
-import shutil
 import sys
 import tempfile
 import time
@@ -22,7 +21,7 @@ from coach.model import FORMAT, Cause, CheckResult, Exercise, Phases, RandomValu
 from coach.runtime.prepare import prepare
 from coach.runtime.process import ProcessProgram
 from coach.runtime.program import Program, Spec
-from coach.runtime.supervisor import become_subreaper
+from coach.runtime.supervisor import become_subreaper, remove_scratch
 from coach.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -236,4 +235,4 @@ def _scratch() -> Iterator[Path]:
     try:
         yield folder.resolve()
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_scratch(folder)

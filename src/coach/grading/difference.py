@@ -25,6 +25,11 @@ def excerpt(text: str, at: int = 0, width: int = WIDTH) -> str:
     return before + text[start:end] + after
 
 
+def encodable(text: str) -> str:
+    """Write what UTF-8 cannot hold as escapes: JSON may carry half a surrogate pair (RFC 8259, section 8.2)."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def first_difference(expected: Any, got: Any, path: str = "") -> tuple[str, str, str] | None:
     """Return where two JSON values differ first, as (path, expected, got) for a person, or None when they are equal.
 

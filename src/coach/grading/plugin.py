@@ -15,6 +15,7 @@ import pytest
 from coach.errors import CheckFailed, CoachError, ContentError, InputError, SubmissionError, TamperedError, nearest
 from coach.grading import fixtures
 from coach.grading.checks import CheckInfo, in_order, info_of
+from coach.grading.difference import encodable
 from coach.grading.run import Run, crash
 from coach.model import CheckResult, Outcome
 
@@ -160,9 +161,12 @@ class GraderPlugin:
             outcome, details = "blocked", {"blocked_by": raised.by}
         elif isinstance(raised, CheckFailed):
             outcome = "failed"
-            details = {name: getattr(raised, name) for name in ("code", "message", "expected", "got", "hint")}
+            details = {
+                name: encodable(getattr(raised, name)) for name in ("code", "message", "expected", "got", "hint")
+            }
         elif isinstance(raised, AssertionError):
-            outcome, details = "failed", {"message": str(raised).splitlines()[0] if str(raised) else "Not as promised."}
+            message = str(raised).splitlines()[0] if str(raised) else "Not as promised."
+            outcome, details = "failed", {"message": encodable(message)}
         elif raised is not None:
             outcome, details = "error", _what_broke(raised)
         if outcome == "failed":
@@ -188,8 +192,9 @@ class GraderPlugin:
             ended = run.crashed()
             if ended is not None:
                 run.crashes += 1
-                already = isinstance(raised, CheckFailed) and raised.code == "crashed"
-                return raised if already else crash(ended)
+                verdict = crash(ended)
+                already = isinstance(raised, CheckFailed) and raised.code == verdict.code
+                return raised if already else verdict
             hung = isinstance(raised, CheckFailed) and raised.code == "hung"
             run.hung = run.hung + 1 if hung else 0
             if hung:
@@ -214,7 +219,7 @@ def _what_broke(raised: BaseException) -> dict[str, Any]:
         trace = trace.tb_next
     return {
         "code": "grader-broke",
-        "message": f"The grader itself broke: {type(raised).__name__}: {raised} ({where}).",
+        "message": encodable(f"The grader itself broke: {type(raised).__name__}: {raised} ({where})."),
         "hint": "This costs no points. Please report it to the author of the pack.",
     }
 

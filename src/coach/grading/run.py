@@ -134,13 +134,16 @@ class Run:
 
 
 def crash(ended: Exit) -> CheckFailed:
-    """Say that the program ended during a check."""
+    """Say that the program ended during a check, by itself (`crashed`) or for breaking a limit (`memory-limit`, …)."""
+    hint = "Its last lines are in the log below: look for the error that ended it."
+    if ended.limit:
+        hint = "Look for a loop that keeps adding to a list, or that starts processes."
     return CheckFailed(
         f"The program {ended} during this check.",
         expected="a program that keeps running",
         got="the program's end",
-        hint="Its last lines are in the log below: look for the error that ended it.",
-        code="crashed",
+        hint=hint,
+        code=f"{ended.limit}-limit" if ended.limit else "crashed",
     )
 
 

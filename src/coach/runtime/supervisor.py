@@ -129,7 +129,7 @@ class Supervisor:
         finally:
             self._kill()
             if self._goodbye != "quit":
-                shutil.rmtree(self._scratch, ignore_errors=True)
+                remove_scratch(Path(self._scratch))
 
     def _patience(self) -> float | None:
         if self._shell is None:
@@ -255,6 +255,20 @@ def processes() -> Any:
     from coach import processes as module  # noqa: PLC0415
 
     return module
+
+
+def remove_scratch(folder: Path) -> None:
+    """Remove the run's scratch folder, folders that the program took all rights from included."""
+    shutil.rmtree(folder, ignore_errors=True)
+    if not folder.exists():
+        return
+    folder.chmod(0o700)
+    for path, inner, _ in os.walk(folder):
+        for name in inner:
+            found = Path(path, name)
+            if not found.is_symlink():
+                found.chmod(0o700)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def tell(**event: Any) -> None:
