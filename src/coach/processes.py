@@ -34,8 +34,8 @@ def free_port() -> int:
                 with socket.socket(socket.AF_INET6) as v6:
                     v6.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
                     v6.bind(("::1", port))
-            except OSError as exc:
-                if exc.errno == socket.EAI_ADDRFAMILY or not _has_ipv6():
+            except OSError:
+                if not _has_ipv6():
                     return port
                 continue
             return port
@@ -54,19 +54,20 @@ def _has_ipv6() -> bool:
 def poll(probe: Callable[[], T | None], within: float, every: float = 0.01) -> T | None:
     """Call `probe` until it returns something true or `within` seconds have passed; return its last answer.
 
-    This is the only place where coach sleeps. The pause grows to ten times `every`, so that a long wait costs little.
+    This is the only place where coach sleeps. The pause is `every` seconds at first; in a long wait it grows to a
+    twentieth of what has passed, at most ten times `every`, so that waiting costs little.
     """
-    end = time.monotonic() + within
-    pause = every
+    started = time.monotonic()
+    end = started + within
     while True:
         found = probe()
         if found:
             return found
-        left = end - time.monotonic()
-        if left <= 0:
+        now = time.monotonic()
+        if now >= end:
             return found
-        time.sleep(min(pause, left))
-        pause = min(pause * 1.2, every * 10)
+        pause = max(every, min((now - started) / 20, every * 10))
+        time.sleep(min(pause, end - now))
 
 
 def accepts(host: str, port: int, timeout: float = 0.5) -> bool:
