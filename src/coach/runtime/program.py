@@ -17,6 +17,8 @@ LOG_LIMIT = 4 << 20
 """Bytes of a program's output that are kept; what comes after is counted and dropped."""
 LOG_TAIL = 20
 """Lines of the log that a cause carries."""
+LINE_LIMIT = 2000
+"""Characters of a line of the log that a report carries."""
 GRACE = 5.0
 """Seconds between SIGTERM and SIGKILL."""
 
@@ -77,8 +79,9 @@ class ProgramLog:
             return file.read(LOG_LIMIT + 4096).decode("utf-8", "replace").splitlines()
 
     def tail(self, lines: int = LOG_TAIL, mark: int = 0) -> tuple[str, ...]:
-        """Return the last lines written after `mark`."""
-        return tuple(self.since(mark)[-lines:])
+        """Return the last lines written after `mark`, long ones cut."""
+        found = self.since(mark)[-lines:]
+        return tuple(line if len(line) <= LINE_LIMIT else f"{line[:LINE_LIMIT]} …" for line in found)
 
 
 class Program(Protocol):

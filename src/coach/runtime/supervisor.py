@@ -63,7 +63,8 @@ class Log:
     def __init__(self, path: str, limit: int) -> None:
         self._file = Path(path).open("ab", buffering=0)  # noqa: SIM115 - closed by close()
         self._left = limit - self._file.tell()
-        self.dropped = 0
+        self._dropped = 0
+        self._within_line = False
         self.pipe, self.writer = os.pipe()
         os.set_blocking(self.pipe, False)
 
@@ -78,13 +79,20 @@ class Log:
                 return False
             keep = data[: max(self._left, 0)]
             self._left -= len(keep)
-            self.dropped += data.count(b"\n", len(keep))
+            if len(keep) < len(data):
+                self._dropped += data.count(b"\n", len(keep))
+                self._within_line = not data.endswith(b"\n")
             try:
                 if keep:
                     self._file.write(keep)
             except OSError:  # a full disk must not end the watch
                 self._left = 0
         return True
+
+    @property
+    def dropped(self) -> int:
+        """How many lines were dropped, an unfinished one included."""
+        return self._dropped + self._within_line
 
     def close(self) -> None:
         """Close pipe and file."""
