@@ -137,7 +137,7 @@ ANSWERS = (
 
 OUTPUT = (
     passes("floods_its_log", notices=("log-flood",), container=SAME),
-    passes("floods_its_log_without_a_newline", notices=("log-flood",)),
+    fails_echo("floods_its_log_without_a_newline", "", notices=("log-flood",)),
     passes("closes_its_output"),
     fails_echo("prints_commands_for_terminals_and_ci", ""),
 )
