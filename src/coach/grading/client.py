@@ -80,10 +80,12 @@ class Wire:
         self.failure = failure
         self.exchanges: list[Exchange] = []
         self.budget = Budget(0)
+        self.restarted = ""
 
     def begin(self, seconds: float) -> None:
         """Begin a check of at most so many seconds."""
         self.exchanges = []
+        self.restarted = ""
         self.budget = Budget(seconds)
 
 
@@ -180,6 +182,7 @@ class Api:
                 body=excerpt(body[: 4 * KEPT_RESPONSE].decode("utf-8", "replace"), width=KEPT_RESPONSE),
             )
         )
+        restarted, self._wire.restarted = self._wire.restarted, ""
         self._wire.exchanges.append(
             Exchange(
                 request=Request(
@@ -188,6 +191,7 @@ class Api:
                 response=answer,
                 ms=round(seconds * 1000, 1),
                 curl=curl(request.method, path, headers, sent),
+                restarted=restarted,
             )
         )
 

@@ -55,6 +55,15 @@ class GraderPlugin:
             where = report.nodeid or "the grader"
             self._give_up(ContentError(f"{where} cannot be imported: {last}", "Report this to the author of the pack."))
 
+    @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report(self) -> Iterator[None]:
+        """Import the grader without leaving its bytecode in the pack."""
+        before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+        try:
+            return (yield)
+        finally:
+            sys.dont_write_bytecode = before
+
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Put the checks in order, and keep those that `only` asks for with all that they need."""
@@ -233,13 +242,11 @@ def _match(name: str, known: dict[str, CheckInfo]) -> str:
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Keep the person's own pytest settings out, and the grader's bytecode out of the pack."""
+    """Keep the person's own pytest settings out."""
     removed = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("PYTEST_")}
-    bytecode, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         yield
     finally:
-        sys.dont_write_bytecode = bytecode
         for name in [name for name in os.environ if name.startswith("PYTEST_")]:
             del os.environ[name]
         os.environ.update(removed)

@@ -57,6 +57,7 @@ class Server:
 
     def __init__(self, run: Run) -> None:
         self._run = run
+        self._stopped_by = ""
 
     @property
     def log(self) -> LogView:
@@ -88,6 +89,7 @@ class Server:
         """End the program and tell how it ended; SIGKILL follows after 5 s."""
         with self._off_the_clock():
             self._run.stopped_by_check = True
+            self._stopped_by = signals.Signals(signal).name
             return self._run.program.stop(signal)
 
     def start(self, env: Mapping[str, str] | None = None) -> Start:
@@ -100,6 +102,7 @@ class Server:
             except SubmissionError as error:
                 return Start(False, error.log, error.code, self._run.program.ended())
             self._run.stopped_by_check = False
+            self._run.wire.restarted = self._stopped_by
             return Start(True, self._run.program.log.tail(mark=mark))
 
     @contextmanager

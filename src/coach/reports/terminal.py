@@ -118,6 +118,8 @@ def _exchanges(exchanges: tuple[Exchange, ...]) -> Iterator[str]:
         yield f"  {paint(before, 'dim')}"
     for exchange in shown:
         request, response = exchange.request, exchange.response
+        if exchange.restarted:
+            yield f"  {paint(f'— the server was ended by {exchange.restarted} and started again —', 'dim')}"
         yield f"  {paint(clean(f'{request.method} {request.path}'), 'bold')}"
         yield from _message(request.headers, request.body)
         answer = f"{response.status}" if response is not None else "no complete answer"

@@ -223,7 +223,7 @@ class ProcessProgram:
                 return "ready" if self._owns_port() else "stranger"
             return "elsewhere" if elsewhere.for_too_long() else ""
 
-        found = poll(state, self.spec.limits.boot) or "late"
+        found = poll(state, self.spec.limits.boot, every=0.005) or "late"
         self._read_events()
         return "ended" if self._exit is not None else found
 

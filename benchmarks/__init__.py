@@ -1,0 +1,1 @@
+"""What coach costs, as ratios measured side by side in one run."""
