@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import importlib
 import os
 import signal
 import sys
@@ -14,39 +13,18 @@ from typing import Any, NoReturn
 import click
 
 from coach import __version__
+from coach.cli.lazy import LazyGroup
 from coach.errors import EXIT_INTERRUPTED, EXIT_NOT_GRADED, CoachError
 
 COMMANDS = {
     "list": ("coach.cli.catalog", "list_exercises", "Show the exercises."),
     "start": ("coach.cli.catalog", "start", "Make a workspace from an exercise's starter."),
     "grade": ("coach.cli.grade", "grade", "Grade a workspace and explain what is missing."),
-    "pack": ("coach.cli.pack", "pack", "For authors: write out the trees of an exercise."),
+    "pack": ("coach.cli.pack", "pack", "For authors: work on exercises and their graders."),
 }
-"""Every command with the module that holds it, imported when it is used, and the line that `coach --help` shows."""
 
 
-class LazyGroup(click.Group):
-    """A group that imports a command only when it runs, so that `coach --help` stays fast."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the commands in the order in which a learner meets them."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        """Import a command."""
-        if name not in COMMANDS:
-            return None
-        module, attribute, _ = COMMANDS[name]
-        command: click.Command = getattr(importlib.import_module(module), attribute)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands without importing them."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, _, text) in COMMANDS.items()])
-
-
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, lazy=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, "-V", "--version", prog_name="coach")
 @click.pass_context
 def cli(ctx: click.Context) -> None:

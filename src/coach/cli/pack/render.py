@@ -1,4 +1,4 @@
-"""`coach pack`: what authors need."""
+"""`coach pack render`."""
 
 from __future__ import annotations
 
@@ -11,12 +11,7 @@ from coach.catalog.starters import reference_tree, render_starter, write_tree
 from coach.cli.common import PACK_OPTION, chosen_pack
 
 
-@click.group()
-def pack() -> None:
-    """Work on exercises: their starters, references and faults."""
-
-
-@pack.command()
+@click.command()
 @click.argument("exercise_id", metavar="ID")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--stack", "stack_id", metavar="STACK", required=True, help="The stack to render.")
