@@ -32,6 +32,8 @@ WATCH_EVERY = 0.25
 """Seconds between two looks at the tree's memory and size."""
 FILE_LIMIT = 1 << 30
 """Bytes that one file of the program may have."""
+spawned: set[int] = set()
+"""Supervisors that this process has started; in a supervisor itself it stays empty."""
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 
@@ -47,12 +49,14 @@ def become_subreaper() -> bool:
 
 def _before_exec() -> Callable[[], None]:
     prctl = ctypes.CDLL(None).prctl if SUPPORTS_SUBREAPER else None
+    allowed = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+    file_limit = FILE_LIMIT if allowed == resource.RLIM_INFINITY else min(FILE_LIMIT, allowed)
 
     def limit_program() -> None:
         if prctl is not None:
             prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_LIMIT, FILE_LIMIT))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (file_limit, file_limit))
 
     return limit_program
 
@@ -77,17 +81,20 @@ class Log:
                 return True
             if not data:
                 return False
-            keep = data[: max(self._left, 0)]
-            self._left -= len(keep)
-            if len(keep) < len(data):
-                self._dropped += data.count(b"\n", len(keep))
+            kept = self._keep(data[: max(self._left, 0)])
+            if kept < len(data):
+                self._dropped += data.count(b"\n", kept)
                 self._within_line = not data.endswith(b"\n")
-            try:
-                if keep:
-                    self._file.write(keep)
-            except OSError:  # a full disk must not end the watch
-                self._left = 0
         return True
+
+    def _keep(self, data: bytes) -> int:
+        """Write to the file and return how many bytes that took; a full disk must not end the watch."""
+        try:
+            written = self._file.write(data) or 0
+        except OSError:
+            written = 0
+        self._left = self._left - written if written == len(data) else 0
+        return written
 
     @property
     def dropped(self) -> int:
@@ -166,26 +173,28 @@ class Supervisor:
     ) -> None:
         self._end, self._limit, self._stop_at = None, "", None
         self._memory, self._processes = memory, processes
-        self._log = Log(log, log_limit)
+        output = None
         try:
+            output = Log(log, log_limit)
             self._shell = subprocess.Popen(
                 ["/bin/sh", "-c", command],
                 cwd=cwd,
                 env=env,
                 stdin=subprocess.DEVNULL,
-                stdout=self._log.writer,
-                stderr=self._log.writer,
+                stdout=output.writer,
+                stderr=output.writer,
                 start_new_session=True,
                 preexec_fn=_before_exec(),  # noqa: PLW1509 - the supervisor has one thread
             )
         except OSError as exc:
-            tell(event="failed", reason=str(exc))
-            self._log.close()
-            self._log = None
+            tell(event="failed", reason=exc.strerror)
+            if output is not None:
+                output.close()
             return
         finally:
-            if self._log is not None:
-                os.close(self._log.writer)
+            if output is not None:
+                os.close(output.writer)
+        self._log = output
         self._selector.register(self._log.pipe, selectors.EVENT_READ, self._drain)
         tell(event="started", pid=self._shell.pid)
         self._watch_at = time.monotonic() + WATCH_EVERY
@@ -309,7 +318,7 @@ def spawn(scratch: Path) -> subprocess.Popen[bytes]:
     if psutil is not None and psutil.origin is not None:
         folders.append(str(Path(psutil.origin).parents[1]))
     code = f"import sys; sys.path += {folders!r}; from coach.runtime.supervisor import main; main()"
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-I", "-S", "-c", code, str(scratch)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -317,3 +326,5 @@ def spawn(scratch: Path) -> subprocess.Popen[bytes]:
         env={"PATH": os.environ.get("PATH", os.defpath)},
         start_new_session=True,
     )
+    spawned.add(process.pid)
+    return process
