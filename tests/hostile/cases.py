@@ -71,6 +71,14 @@ def fails_to_restart(name: str, cause: str, **more: Any) -> Case:
     return Case(name, FAILED, cause=cause, outcomes=outcomes, **more)
 
 
+def tampers(name: str, noticed_in: str) -> Case:
+    """A server that reaches for the process above it, which is `error` from the check on in which it is noticed."""
+    noticed = CHECKS.index(noticed_in)
+    outcomes = {check: "passed" if at < noticed else "error tampered" for at, check in enumerate(CHECKS)}
+    start = f"exec python3 {name}.py"  # so that it is the supervisor that is above it, and no shell
+    return Case(name, NOT_GRADED, start=start, cause="tampered", outcomes=outcomes, linux=True)
+
+
 SAME: Mapping[str, Any] = {}
 
 BOOT = (
@@ -157,10 +165,10 @@ PROCESSES = (
         outcomes={**dict.fromkeys(CHECKS, "failed crashed"), STILL_HEALTHY: "blocked crashed"},
     ),
     fails_echo("kills_its_process_group", "crashed"),
-    Case("kills_its_supervisor", NOT_GRADED, start="exec python3 kills_its_supervisor.py", cause="tampered"),
-    Case(
-        "stops_its_supervisor", NOT_GRADED, start="exec python3 stops_its_supervisor.py", cause="tampered", linux=True
-    ),
+    tampers("kills_its_supervisor", ECHOES),
+    tampers("stops_its_supervisor", COUNTS),
+    tampers("talks_to_its_supervisor", ECHOES),
+    tampers("talks_for_its_supervisor", ECHOES),
 )
 
 RESTARTS = (

@@ -16,7 +16,18 @@ import psutil
 
 from coach.errors import PrerequisiteError, SubmissionError, TamperedError
 from coach.model import Mode, Network, Notice
-from coach.processes import TOKEN_VARIABLE, Listener, accepts, descendants, free_port, kill_all, listeners, marked, poll
+from coach.processes import (
+    TOKEN_VARIABLE,
+    Listener,
+    accepts,
+    alive,
+    descendants,
+    free_port,
+    kill_all,
+    listeners,
+    marked,
+    poll,
+)
 from coach.runtime import supervisor
 from coach.runtime.program import (
     GRACE,
@@ -54,6 +65,7 @@ class ProcessProgram:
         for folder in ("data", "home", "tmp"):
             (spec.scratch / folder).mkdir(exist_ok=True)
         self._supervisor = supervisor.spawn(spec.scratch)
+        self._process = psutil.Process(self._supervisor.pid)
         self._events = b""
         self._reading = threading.Lock()  # checks send requests, and stop the program, from several threads
         self._env: dict[str, str] = {}
@@ -139,19 +151,46 @@ class ProcessProgram:
                         pipe.close()
                     except BrokenPipeError:
                         continue
-            try:
-                self._supervisor.wait(KILL_PATIENCE)
-            except subprocess.TimeoutExpired:
-                self._supervisor.kill()
+            self._end_supervisor()
             self._running = False
             kill_all(self._strays)
 
+    def _end_supervisor(self) -> None:
+        """Wait for the supervisor to finish; where it was killed or cannot, end what came to coach in its place."""
+        if self._is_frozen():
+            self._supervisor.kill()
+        try:
+            self._supervisor.wait(KILL_PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._supervisor.kill()
+            self._supervisor.wait()
+        if self._supervisor.returncode:
+            kill_all(self._orphans)
+
+    def _is_frozen(self) -> bool:
+        """Tell whether somebody has stopped the supervisor with a signal."""
+        try:
+            return self._supervisor.returncode is None and self._process.status() == psutil.STATUS_STOPPED
+        except psutil.NoSuchProcess:
+            return False
+
     def _has_stopped(self) -> bool:
         self._read_events()
+        if self._is_frozen():
+            raise TamperedError("The supervisor of the program was stopped.", TAMPERED_HINT)
         return not self._running
 
     def _strays(self) -> list[psutil.Process]:
         return marked(self.spec.token)
+
+    def _orphans(self) -> list[psutil.Process]:
+        """Find children of coach that it did not start and that are younger than the program: orphans come to it."""
+        since = self._process.create_time()
+        children = psutil.Process().children()
+        strangers = [
+            child for child in children if child.pid not in supervisor.spawned and child.create_time() >= since
+        ]
+        return [process for one in strangers for process in (one, *descendants(one.pid)) if alive(process)]
 
     def _environment(self) -> dict[str, str]:
         """Build the program's whole environment; nothing else of coach's reaches it."""
@@ -183,7 +222,7 @@ class ProcessProgram:
         """Take in what the supervisor has reported; never waits.
 
         Raises:
-            TamperedError: when the supervisor is gone, which only the program can have done.
+            TamperedError: when the supervisor is gone or says nonsense, which only the program can have done.
         """
         assert self._supervisor.stdout is not None  # noqa: S101 - opened by spawn
         pipe = self._supervisor.stdout.fileno()
@@ -194,7 +233,10 @@ class ProcessProgram:
                     raise TamperedError("The supervisor of the program was killed.", TAMPERED_HINT)
                 *lines, self._events = (self._events + data).split(b"\n")
                 for line in lines:
-                    self._take(json.loads(line))
+                    try:
+                        self._take(json.loads(line))
+                    except (ValueError, KeyError, TypeError) as exc:
+                        raise TamperedError("Somebody speaks for the program's supervisor.", TAMPERED_HINT) from exc
 
     def _take(self, event: dict[str, Any]) -> None:
         if event["event"] == "failed":
@@ -269,4 +311,6 @@ class _Elsewhere:
         return now - self._since >= (OTHER_HOST_PATIENCE if right_port else ELSEWHERE_PATIENCE)
 
 
-TAMPERED_HINT = "The program ended a process that it does not own. Grade it in a container: coach grade --container"
+TAMPERED_HINT = (
+    "The program reached for a process that it does not own. Grade it in a container: coach grade --container"
+)

@@ -157,7 +157,11 @@ class Supervisor:
             self._goodbye = "gone"
         *lines, self._commands = (self._commands + data).split(b"\n")
         for line in lines:
-            command = json.loads(line)
+            try:
+                command = json.loads(line)
+            except ValueError:  # the program writes here; coach sees this process end, and says so
+                self._goodbye = "quit"
+                return
             self._obey(**command)
 
     def _obey(self, do: str, **arguments: Any) -> None:
