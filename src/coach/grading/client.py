@@ -151,7 +151,7 @@ class Api:
         )
         limit = min(self._wire.budget.left(), REQUEST_LIMIT)
         started = time.monotonic()
-        self._deadline.at = started + limit
+        self._deadline.begin(limit)
         response: httpx.Response | None = None
         body = b""
         try:

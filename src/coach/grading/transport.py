@@ -14,12 +14,20 @@ import httpx
 KEEP_ALIVE = 1.0
 """Seconds that an idle connection is used again; shorter than servers' own limits, so that none is closed under us."""
 CONNECTIONS = 200
+HEARD = 100
+"""Bytes that are kept of an answer which ends before it was one."""
 
 
 class Deadline(threading.local):
-    """The moment, on the monotonic clock, at which the request of this thread ends."""
+    """The moment, on the monotonic clock, at which the request of this thread ends, and the first bytes it got back."""
 
     at = 0.0
+    heard = b""
+
+    def begin(self, seconds: float) -> None:
+        """Begin a request of at most so many seconds."""
+        self.at = time.monotonic() + seconds
+        self.heard = b""
 
     def left(self) -> float:
         """Return the seconds until then, never below a millisecond: 0 would mean "do not block"."""
@@ -40,7 +48,9 @@ class _Stream(httpcore.NetworkStream):
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         if self._deadline.passed():
             raise httpcore.ReadTimeout("the deadline of the request has passed")
-        return self._inner.read(max_bytes, self._deadline.left())
+        data = self._inner.read(max_bytes, self._deadline.left())
+        self._deadline.heard = self._deadline.heard or data[:HEARD]
+        return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         if self._deadline.passed():
@@ -92,26 +102,32 @@ class Transport(httpx.BaseTransport):
     """Sends httpx requests over httpcore connections that keep `deadline`; raises httpcore's exceptions."""
 
     def __init__(self, deadline: Deadline) -> None:
+        self._deadline = deadline
         self._pool = httpcore.ConnectionPool(
             max_connections=CONNECTIONS, keepalive_expiry=KEEP_ALIVE, network_backend=_Backend(deadline)
         )
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request and return its response with the body still to be read."""
-        response = self._pool.handle_request(
-            httpcore.Request(
-                method=request.method,
-                url=httpcore.URL(
-                    scheme=request.url.raw_scheme,
-                    host=request.url.raw_host,
-                    port=request.url.port,
-                    target=request.url.raw_path,
-                ),
-                headers=request.headers.raw,
-                content=request.stream,
-                extensions={},
-            )
+        sent = httpcore.Request(
+            method=request.method,
+            url=httpcore.URL(
+                scheme=request.url.raw_scheme,
+                host=request.url.raw_host,
+                port=request.url.port,
+                target=request.url.raw_path,
+            ),
+            headers=request.headers.raw,
+            content=request.stream,
+            extensions={},
         )
+        try:
+            response = self._pool.handle_request(sent)
+        except httpcore.RemoteProtocolError as exc:
+            heard = self._deadline.heard
+            if heard and not heard.startswith(b"HTTP/"):
+                raise httpcore.RemoteProtocolError(f"no status line, but {heard!r}") from exc
+            raise
         body = _Body(typing.cast("Iterable[bytes]", response.stream), response.close)
         return httpx.Response(response.status, headers=response.headers, stream=body, extensions=response.extensions)
 
