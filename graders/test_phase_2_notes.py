@@ -43,7 +43,7 @@ def listed(api: Api, **params: Any) -> Expectation:
 
 
 def refused(reply: Reply, field: str = "") -> None:
-    expect(reply).status(400, 422, hint="Check the body before you use it.").error()
+    expect(reply).status(400, 422, hint="Check what was sent before you use it.").error()
     assert field in expect(reply).text(), f'The answer does not name the field "{field}".'
 
 
@@ -66,7 +66,7 @@ def test_creates_a_note(api: Api, note: Note) -> None:
 
 @check(task=1, points=3, needs=test_creates_a_note)
 def test_fills_in_the_rest(api: Api) -> None:
-    """Content and tags may be left out; id and times (in UTC) are the server's own, whatever else the client sends"""
+    """Content and tags may be left out, and the server alone sets id and times (in UTC)"""
     foreign = {"id": "mine", "createdAt": "1999-12-31T00:00:00Z", "updatedAt": "1999-12-31T00:00:00Z", "colour": "red"}
     created = expect(api.post("/notes", json={"title": "Alone"} | foreign)).status(201)
     created.json_includes({"title": "Alone", "content": "", "tags": []})
@@ -84,7 +84,7 @@ def test_reads_a_note(api: Api, note: Note) -> None:
 
 @check(task=1, points=2, needs=test_reads_a_note)
 def test_returns_text_as_sent(api: Api) -> None:
-    """Quotes, markup, SQL, emoji, line breaks and 10,000 characters come back exactly as sent, labelled as JSON"""
+    """Quotes, markup, SQL, emoji and 10,000 characters come back exactly as sent, labelled as JSON"""
     notes = [{"title": text, "content": text, "tags": [text, text]} for text in HOSTILE]
     for note in [*notes, {"title": "x" * 200, "content": "Ab c" * 2500, "tags": []}]:
         created = create(api, **note)
@@ -93,7 +93,7 @@ def test_returns_text_as_sent(api: Api) -> None:
 
 @check(task=2, points=3, needs=test_creates_a_note)
 def test_refuses_bad_fields(api: Api) -> None:
-    """A missing or blank title, or a wrong type or length, gets 400 or 422, and the answer names the field"""
+    """A title, content or tags that break a rule get 400 or 422, and the answer names the field"""
     for bad in ({}, *({"title": title} for title in ("", "   ", "x" * 201, 42, None, ["a"]))):
         refused(api.post("/notes", json=bad), "title")
     for content in (42, None, ["a"], "x" * 10_001):
@@ -104,7 +104,7 @@ def test_refuses_bad_fields(api: Api) -> None:
 
 @check(task=2, needs=test_creates_a_note)
 def test_refuses_what_is_no_json_object(api: Api) -> None:
-    """A body that is broken, empty, an array or a text gets 400 or 422 with a JSON error, and so does no body at all"""
+    """A body that is no JSON object, or none at all, gets 400 or 422 with a JSON error"""
     for body in ('{"title": "half', "title=Milk", "", "[]", '"text"', "null"):
         reply = api.post("/notes", content=body, headers={"content-type": JSON})
         refused(reply)
@@ -114,7 +114,7 @@ def test_refuses_what_is_no_json_object(api: Api) -> None:
 
 @check(task=3, points=3, needs=test_reads_a_note)
 def test_changes_only_what_is_sent(api: Api, note: Note) -> None:
-    """PATCH /notes/{id} answers 200 with the whole note: what was sent is new, even if empty, the rest as before"""
+    """PATCH /notes/{id} answers 200 with the whole note: what was sent is new, the rest as before"""
     created = create(api, **note)
     for change in ({"content": "new"}, {"title": "New"}, {"tags": ["b", "a"]}, {"content": "", "tags": []}):
         note |= change
@@ -188,7 +188,7 @@ def test_stores_nothing_that_it_refuses(api: Api) -> None:
 
 @check(task=4, points=3, needs=(test_lists_the_first_page, test_changes_only_what_is_sent))
 def test_pages_without_gaps_or_repeats(api: Api, note: Note) -> None:
-    """The pages of GET /notes hold each note once, oldest first even after a change; a page after the last is empty"""
+    """The pages of GET /notes hold each note once, oldest first, also after a change"""
     own = [create(api, **note) for _ in range(5)]
     expect(api.patch(at(own[0]), json={"content": "changed"})).status(200)
     total = listed(api).field("total", int)
