@@ -14,7 +14,8 @@ import click
 
 from coach import __version__
 from coach.cli.lazy import LazyGroup
-from coach.errors import EXIT_INTERRUPTED, EXIT_NOT_GRADED, CoachError
+from coach.cli.streams import make_safe, no_color
+from coach.errors import EXIT_INTERRUPTED, EXIT_NOT_GRADED, EXIT_PASSED, CoachError
 
 COMMANDS = {
     "list": ("coach.cli.catalog", "list_exercises", "Show the exercises."),
@@ -22,30 +23,27 @@ COMMANDS = {
     "grade": ("coach.cli.grade", "grade", "Grade a workspace and explain what is missing."),
     "pack": ("coach.cli.pack", "pack", "For authors: work on exercises and their graders."),
 }
+FIRST_STEPS = """\b
+First steps:
+  coach start phase-2-notes    make a workspace with a project to begin from
+  cd phase-2-notes             read instructions.md, write code
+  coach grade                  see what is missing; again and again
+"""
 
 
-@click.group(cls=LazyGroup, lazy=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, lazy=COMMANDS, epilog=FIRST_STEPS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, "-V", "--version", prog_name="coach")
 @click.pass_context
 def cli(ctx: click.Context) -> None:
-    r"""Learn backend development by building it: coach gives you a project and tells what is right.
-
-    \b
-    coach start phase-2-notes    make a workspace
-    cd phase-2-notes
-    coach grade                  see what is missing; edit; grade again
-    """
-    if os.environ.get("NO_COLOR"):
-        ctx.color = False
+    """Learn backend development by building it: coach gives you a project and tells you what is still missing."""
+    ctx.color = no_color()
 
 
 def main() -> NoReturn:
     """Run the command line and exit with the code that DESIGN's table gives to the outcome."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
-    for stream in (sys.stdout, sys.stderr):
-        # A terminal that cannot show "✓" shows "?" rather than a traceback.
-        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    make_safe()
     # A short life needs few collections: the default threshold costs 30 ms of imports alone.
     gc.set_threshold(50_000)
     code = _run()
@@ -62,6 +60,10 @@ def _run() -> int:
     except CoachError as error:
         complain(error)
         return error.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        # Whoever types a group of commands alone asks what there is; click would call that a mistake.
+        click.echo(error.message, color=no_color())
+        return EXIT_PASSED
     except click.ClickException as error:
         error.show()
         return error.exit_code
@@ -86,7 +88,7 @@ def _run() -> int:
 
 def complain(error: CoachError) -> None:
     """Print what is wrong and what to do."""
-    click.echo(f"{click.style('Error:', fg='red')} {error.message}", err=True)
+    click.echo(f"{click.style('Error:', fg='red')} {error.message}", err=True, color=no_color())
     if error.hint:
         click.echo(error.hint, err=True)
 

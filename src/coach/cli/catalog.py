@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -17,7 +18,7 @@ from coach.model import Exercise, Stack
 def list_exercises(pack_path: Path | None) -> None:
     """Show the exercises."""
     pack = chosen_pack(pack_path)
-    formatter = click.HelpFormatter(width=100, max_width=100)
+    formatter = click.HelpFormatter()
     rows = [
         (exercise.id, f"{exercise.title} ({exercise.kind}, {_time(exercise.minutes)}). {exercise.summary}")
         for exercise in pack.exercises()
@@ -54,16 +55,26 @@ def start(exercise_id: str, folder: Path | None, stack_id: str | None, no_instal
     stack = _choose_stack(pack, exercise, stack_id)
     target = folder if folder is not None else Path(exercise.id)
     write_tree(render_starter(pack, exercise, stack), target)
-    click.echo(f"{exercise.title}, with {stack.title}, is in {target}{'' if str(target).endswith('/') else '/'}")
+    click.echo(f"Made {_folder(target)}: {exercise.title}, in {stack.title}.")
+    others = [name for name in exercise.stacks if name != stack.id]
+    if stack_id is None and others:
+        click.echo(f"Other stacks, with --stack: {', '.join(others)}")
     problem = None if no_install else _install(target, stack)
     click.echo("\nNext:")
     if target.resolve() != Path.cwd():
-        click.echo(f"  cd {click.format_filename(target)}")
-    click.echo("  open instructions.md      what to build")
-    click.echo("  coach grade               see what is missing")
+        click.echo(f"  cd {shlex.quote(str(target))}")
+    click.echo("  coach grade        see what is missing, as often as you like")
+    click.echo("\nWhat to build stands in instructions.md.")
+    if not stack.start:
+        click.echo("contract.md says what your server must do. Put the command that starts it into coach.toml.")
     if problem is not None:
         raise problem
     return 0
+
+
+def _folder(path: Path) -> str:
+    name = click.format_filename(path)
+    return name if name.endswith("/") else f"{name}/"
 
 
 def _choose_stack(pack: Pack, exercise: Exercise, wanted: str | None) -> Stack:

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from coach.catalog.packs import Pack, builtin_pack, open_pack
+from coach.cli.streams import no_color
 from coach.errors import InputError
 from coach.reports.text import clean
 
@@ -17,6 +18,8 @@ PACK_OPTION = click.option(
     type=click.Path(path_type=Path),
     help="Use the pack in this folder instead of coach's own.",
 )
+
+NO_FOLDER = "Name a file in a folder that exists and in which you may write."
 
 
 def chosen_pack(path: Path | None) -> Pack:
@@ -28,7 +31,7 @@ class Progress:
     """Shows what a slow step is doing: one line that changes on a terminal, the first line alone elsewhere."""
 
     def __init__(self) -> None:
-        self._live = sys.stderr.isatty()
+        self._live = sys.stderr.isatty() and no_color() is None
         self._shown = False
 
     def begin(self, text: str) -> None:
@@ -50,18 +53,32 @@ class Progress:
         self._shown = False
 
 
+def refuse_output(*targets: str | None) -> None:
+    """Make sure, before anything else is done, that reports can be written where they are asked for.
+
+    Raises:
+        InputError: when a folder does not exist, a folder stands there, or two reports would mix.
+    """
+    for target in filter(None, targets):
+        path = Path(target)
+        if target != "-" and path.is_dir():
+            raise InputError(f"{target} is a folder.", "Name a file for the report.")
+        if not path.parent.is_dir():
+            raise InputError(f"{target} cannot be written: there is no folder {path.parent}.", NO_FOLDER)
+    if targets.count("-") > 1:
+        raise InputError("Two reports cannot both go to standard output.", "Write one of them to a file.")
+
+
 def write_output(target: str, text: str) -> None:
-    """Write a report to a file, or to standard output when `target` is `-`.
+    """Write a report to a file, or to standard output when `target` is `-`, as UTF-8 whatever the terminal's is.
 
     Raises:
         InputError: when the file cannot be written.
     """
     if target == "-":
-        click.echo(text, nl=False)
+        click.echo(text.encode(), nl=False)
         return
     try:
         Path(target).write_text(text, encoding="utf-8")
     except OSError as exc:
-        raise InputError(
-            f"{target} cannot be written: {exc.strerror}.", "Name a file in a folder that exists."
-        ) from exc
+        raise InputError(f"{target} cannot be written: {exc.strerror}.", NO_FOLDER) from exc

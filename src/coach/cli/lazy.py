@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from coach.errors import nearest
+
 Commands = Mapping[str, tuple[str, str, str]]
 """Each command's name with the module and attribute that hold it, and the line that the group's help shows."""
 
@@ -30,6 +32,14 @@ class LazyGroup(click.Group):
         module, attribute, _ = self._lazy[cmd_name]
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that is meant, or name the nearest."""
+        if args and not args[0].startswith("-") and args[0] not in self._lazy:
+            raise click.UsageError(f'There is no command "{args[0]}". {nearest(args[0], self._lazy)}', ctx)
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""

@@ -151,9 +151,10 @@ class GraderPlugin:
         if call.excinfo is not None and self._raised is None:
             self._raised = call.excinfo.value
 
-    def pytest_internalerror(self, excrepr: Any, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        """Keep what went wrong in the grading itself."""
+    def pytest_internalerror(self, excrepr: Any, excinfo: pytest.ExceptionInfo[BaseException]) -> bool:
+        """Keep what went wrong in the grading itself, and tell pytest that it need not print it."""
         self.error = self.error or excinfo.value
+        return True
 
     def _judge(self, info: CheckInfo, exchanges: list[Any]) -> None:
         """Turn what a check raised into its outcome, by type alone."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from xml.etree import ElementTree as ET
 
 from coach.model import CheckResult, Report
-from coach.reports.terminal import failure
+from coach.reports.terminal import Terminal
 from coach.reports.text import clean, unpaint
 
 
@@ -50,7 +50,10 @@ def _case(suite: ET.Element, report: Report, check: CheckResult) -> None:
         _explain(ET.SubElement(case, "error"), check.code, check.message, check.hint)
     elif check.outcome == "failed":
         _explain(
-            ET.SubElement(case, "failure"), check.code or "failed", check.message, unpaint(failure(check, hints=True))
+            ET.SubElement(case, "failure"),
+            check.code or "failed",
+            check.message,
+            unpaint(Terminal().failure(check, hints=True)),
         )
 
 

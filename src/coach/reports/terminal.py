@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 
 from coach.model import Cause, CheckResult, Exchange, Notice, Outcome, Report
-from coach.reports.text import clean, duration, paint, plural
+from coach.reports.text import clean, duration, paint, plural, wrap
 
 SHOWN_EXCHANGES = 3
 """Exchanges of a failed check that are shown, the last ones: those before led there."""
 SHOWN_LOG = 12
 SHOWN_BODY = 600
+SHOWN_CURL = 2000
 BAR = "│ "
 _MARKS: dict[Outcome, tuple[str, str]] = {
     "passed": ("✓", "green"),
@@ -20,121 +23,172 @@ _MARKS: dict[Outcome, tuple[str, str]] = {
     "error": ("!", "yellow"),
 }
 _HEADERS = ("content-type", "location", "retry-after", "www-authenticate", "authorization", "set-cookie", "cookie")
+_GAVE_UP = {
+    "crashed": "because the program ended in three checks",
+    "hung": "because the server left three checks in a row without an answer",
+    "run-timeout": "because all checks together took too long",
+}
+"""Why the rest was not run, by the code that blocks it, where no cause says so."""
+_SILENT = ("boot-crashed", "boot-timeout")
+"""Causes for which it is worth knowing that the program printed nothing."""
 
 
-def check_line(check: CheckResult) -> str:
-    """Return the one line that is printed when a check is finished."""
-    mark, colour = _MARKS[check.outcome]
-    line = f"  {paint(mark, colour)} {clean(check.title)}"
-    if check.outcome == "blocked":
-        return f"{line} {paint(f'(blocked by {check.blocked_by})', 'dim')}"
-    weight = f"({plural(check.points, 'point')}, {duration(check.ms)})"
-    return f"{line} {paint(weight, 'dim')}"
+class Terminal:
+    """Writes results in lines of `width` columns; a check has the number of the place in which it was run.
+
+    Only what a learner may want to copy, such as a curl command, is left in one line.
+    """
+
+    def __init__(self, width: int = 80) -> None:
+        self._width = width
+        self._numbers: dict[str, int] = {}
+
+    def check_line(self, check: CheckResult) -> str:
+        """Return what is printed when a check is finished: nothing where something else than a check blocks it."""
+        number = self._numbers.setdefault(check.name, len(self._numbers) + 1)
+        mark, colour = _MARKS[check.outcome]
+        if check.outcome == "blocked":
+            if check.blocked_by not in self._numbers:
+                return ""
+            text = f"{clean(check.title)} (blocked\xa0by\xa0{self._numbers[check.blocked_by]})"
+            return self._numbered(paint(mark, colour), number, text, "dim")
+        return self._numbered(paint(mark, colour), number, clean(check.title))
+
+    def _numbered(self, mark: str, number: int, text: str, *styles: str) -> str:
+        first, *rest = wrap(text, self._width - 8)
+        lines = [f"  {mark} {paint(f'{number:>2}', 'dim')}  {paint(first, *styles)}"]
+        return "\n".join([*lines, *(f"        {paint(line, *styles)}" for line in rest)])
+
+    def details(self, report: Report, *, hints: bool) -> str:
+        """Return all that explains what did not pass: the cause, then one block for each check that failed."""
+        blocks = [self._cause(report.cause)] if report.cause is not None else []
+        cause = report.cause.code if report.cause is not None else None
+        blocks += [self.failure(check, hints=hints) for check in report.checks if check.outcome == "failed"]
+        blocks += [self._error(check) for check in report.checks if check.outcome == "error" and check.code != cause]
+        blocks += list(self._given_up(report))
+        blocks += [self._notice(notice) for notice in report.notices]
+        return "\n".join(blocks)
+
+    def failure(self, check: CheckResult, *, hints: bool) -> str:
+        """Return one failed check with all that explains it: spec line, difference, exchanges, curl, log, hint."""
+        number = f"{self._numbers[check.name]}  " if check.name in self._numbers else ""
+        task = f"Task {check.task} in instructions.md" + (f": {check.task_title}" if check.task_title else "")
+        about = f"{task} · {plural(check.points, 'point')} · {check.name.removeprefix('test_')}"
+        lines = ["", *self._wrapped(f"✗ {number}", clean(check.title), "bold", "red")]
+        lines += self._wrapped("  ", clean(about), "dim")
+        lines += ["", *self._wrapped("  ", _with_code(check.message, check.code))]
+        lines += self._data("    expected  ", check.expected, "green")
+        lines += self._data("    got       ", check.got, "red")
+        lines += self._exchanges(check.exchanges, check.got)
+        lines += _log(check.log[-SHOWN_LOG:], "The program printed during this check:")
+        if hints and check.hint:
+            lines += ["", *self._wrapped("  Hint: ", clean(check.hint))]
+        return "\n".join(lines)
+
+    def task_hints(self, number: int, title: str, hints: Sequence[str]) -> str:
+        """Return the hints of a task, from a nudge to a pointer."""
+        lines = ["", paint(f"Hints for task {number}: {title}", "bold")]
+        return "\n".join([*lines, *(line for hint in hints for line in self._wrapped("  - ", clean(hint)))])
+
+    def summary(self, report: Report) -> str:
+        """Return the score, how many checks ended how, and where the time went."""
+        score, phases = report.score, report.phases_ms
+        passed_all = report.count("passed") == len(report.checks) and bool(report.checks)
+        counts = ", ".join(f"{report.count(kind)} {kind}" for kind in _MARKS if report.count(kind))
+        names = ("prepare", "services", "boot", "checks")
+        times = ", ".join(f"{name} {duration(getattr(phases, name))}" for name in names)
+        verdict = f"{score.points} of {plural(score.of, 'point')}"
+        return "\n".join(
+            [
+                "",
+                f"{paint(verdict, 'bold', 'green' if passed_all else 'red')}  {counts}",
+                paint(f"{times}; seed {report.seed}", "dim"),
+            ]
+        )
+
+    def next_step(self, report: Report, command: str, *, hints: bool) -> str:
+        """Say the one thing to do next; `command` is how this grading was asked for, and `hints` whether with hints."""
+        first = next((check for check in report.checks if check.outcome == "failed"), None)
+        if report.count("error"):
+            text = "The marked checks (!) could not be judged; they cost no points. What to do stands above."
+        elif report.cause is not None:
+            text = "Mend this first: without a running server nothing else can be judged."
+        elif first is None:
+            text = "All checks passed. Well done."
+        else:
+            name = first.name.removeprefix("test_")
+            more = "" if hints else "\nStuck? Add --hints."
+            return f"Start with the first: {command} --check {name}{more}"
+        return "\n".join(wrap(text, self._width))
+
+    def _cause(self, cause: Cause) -> str:
+        lines = ["", *self._wrapped("✗ ", _with_code(cause.message, cause.code), "bold", "red")]
+        lines += self._wrapped("  ", clean(cause.remedy))
+        if cause.code in _SILENT and not cause.log:
+            lines.append(f"  {paint('It printed nothing.', 'dim')}")
+        lines += _log(cause.log, "The last lines it printed:")
+        return "\n".join(lines)
+
+    def _error(self, check: CheckResult) -> str:
+        title = self._wrapped("! ", clean(check.title), "bold", "yellow")
+        return "\n".join(["", *title, *self._wrapped("  ", clean(f"{check.message} {check.hint}"))])
+
+    def _notice(self, notice: Notice) -> str:
+        text = _with_code(f"{notice.message} {notice.remedy}", notice.code)
+        return "\n".join(["", *self._wrapped("! ", text, "yellow")])
+
+    def _given_up(self, report: Report) -> Iterator[str]:
+        """Say why the rest was not run, where no cause has said so."""
+        codes = Counter(check.blocked_by for check in report.checks if check.blocked_by in _GAVE_UP)
+        for code, count in codes.items():
+            if report.cause is None:
+                were = "was" if count == 1 else "were"
+                text = f"{plural(count, 'more check')} {were} not run, {_GAVE_UP[code]}."
+                yield "\n".join(["", *self._wrapped("· ", _with_code(text, code))])
+
+    def _exchanges(self, exchanges: tuple[Exchange, ...], got: str) -> Iterator[str]:
+        if not exchanges:
+            return
+        shown = exchanges[-SHOWN_EXCHANGES:]
+        left_out = len(exchanges) - len(shown)
+        yield ""
+        if left_out:
+            before = f"… {plural(left_out, 'exchange')} before (--json has all)"
+            yield f"  {paint(before, 'dim')}"
+        for exchange in shown:
+            request, response = exchange.request, exchange.response
+            if exchange.restarted:
+                yield f"  {paint(f'— the server was ended by {exchange.restarted} and started again —', 'dim')}"
+            yield f"  {paint(clean(_short(f'{request.method} {request.path}', SHOWN_BODY)), 'bold')}"
+            yield from self._message(request.headers, request.body)
+            answer = f"{response.status}" if response is not None else "no complete answer"
+            yield f"  → {paint(answer, 'bold')} {paint(f'after {duration(exchange.ms)}', 'dim')}"
+            if response is not None:
+                yield from self._message(response.headers, response.body, got)
+        yield f"  {paint('Try it:', 'cyan')} {clean(_short(exchanges[-1].curl, SHOWN_CURL))}"
+
+    def _message(self, headers: Mapping[str, str], body: str, got: str = "") -> Iterator[str]:
+        for name in _HEADERS:
+            if name in headers:
+                yield from self._data("    ", f"{name}: {headers[name]}", "dim")
+        yield from self._data("    ", _around(_compact(body), got))
+
+    def _wrapped(self, label: str, text: str, *styles: str) -> list[str]:
+        """Write a text beside its label, with further lines below its first; nothing becomes no line."""
+        return _beside(label, wrap(text, self._width - len(label)), styles)
+
+    def _data(self, label: str, text: str, *styles: str) -> list[str]:
+        """Like `_wrapped`, for what came over the wire: it is made harmless and keeps its spaces."""
+        return _beside(label, wrap(clean(text), self._width - len(label), keep_spaces=True), styles)
 
 
-def details(report: Report, *, hints: bool) -> str:
-    """Return all that explains what did not pass: the cause, then one block for each check that failed."""
-    blocks = []
-    if report.cause is not None:
-        blocks.append(_cause(report.cause))
-    cause = report.cause.code if report.cause is not None else None
-    blocks += [failure(check, hints=hints) for check in report.checks if check.outcome == "failed"]
-    blocks += [_error(check) for check in report.checks if check.outcome == "error" and check.code != cause]
-    blocks += [_notice(notice) for notice in report.notices]
-    return "\n".join(blocks)
+def _beside(label: str, lines: list[str], styles: Sequence[str]) -> list[str]:
+    start = label if label.startswith(" ") else paint(label, *styles)
+    return [(" " * len(label) if place else start) + paint(line, *styles) for place, line in enumerate(lines)]
 
 
-def summary(report: Report) -> str:
-    """Return the last lines: score, how many checks ended how, and where the time went."""
-    score, phases = report.score, report.phases_ms
-    passed_all = report.count("passed") == len(report.checks) and bool(report.checks)
-    counts = ", ".join(f"{report.count(kind)} {kind}" for kind in _MARKS if report.count(kind))
-    times = ", ".join(f"{name} {duration(getattr(phases, name))}" for name in ("prepare", "services", "boot", "checks"))
-    verdict = f"{score.points} of {plural(score.of, 'point')}"
-    lines = [
-        "",
-        f"{paint(verdict, 'bold', 'green' if passed_all else 'red')}  {counts}",
-        paint(f"{times}; seed {report.seed}", "dim"),
-    ]
-    return "\n".join(lines)
-
-
-def next_step(report: Report, *, hints: bool) -> str:
-    """Say the one thing to do next."""
-    if report.count("error"):
-        return "Something outside your code broke, which costs no points. Mend what is named above, then grade again."
-    if report.cause is not None:
-        return "Mend this first: nothing else can be judged before the server runs."
-    first = next((check for check in report.checks if check.outcome == "failed"), None)
-    if first is None:
-        return "All checks passed. Well done."
-    alone = f"coach grade --check {first.name.removeprefix('test_')}"
-    has_hint = bool(first.hint) and not hints
-    return f"Start with the first: {alone}" + (" (add --hints for a hint)" if has_hint else "")
-
-
-def _cause(cause: Cause) -> str:
-    lines = ["", paint(f"✗ {clean(cause.message)}", "bold", "red") + paint(f"  [{cause.code}]", "dim")]
-    if cause.remedy:
-        lines.append(f"  {clean(cause.remedy)}")
-    lines += _log(cause.log, "The last lines it printed:")
-    return "\n".join(lines)
-
-
-def _notice(notice: Notice) -> str:
-    return f"\n{paint('!', 'yellow')} {clean(notice.message)} {clean(notice.remedy)} {paint(f'[{notice.code}]', 'dim')}"
-
-
-def _error(check: CheckResult) -> str:
-    return f"\n{paint('!', 'yellow')} {clean(check.title)}\n  {clean(check.message)} {clean(check.hint)}".rstrip()
-
-
-def failure(check: CheckResult, *, hints: bool) -> str:
-    """Return one failed check with all that explains it: spec line, difference, exchanges, curl, log, hint."""
-    task = f"task {check.task}" + (f": {check.task_title}" if check.task_title else "")
-    name = f"{check.name} · instructions.md, {task}"
-    lines = ["", paint(f"✗ {clean(check.title)}", "bold", "red"), f"  {paint(clean(name), 'dim')}", ""]
-    lines.append(f"  {clean(check.message)}" + (paint(f"  [{check.code}]", "dim") if check.code else ""))
-    if check.expected or check.got:
-        lines += [
-            f"    expected  {paint(clean(check.expected), 'green')}",
-            f"    got       {paint(clean(check.got), 'red')}",
-        ]
-    lines += _exchanges(check.exchanges)
-    lines += _log(check.log[-SHOWN_LOG:], "What the program printed during this check:")
-    if hints and check.hint:
-        lines.append(f"  {paint('Hint:', 'cyan')} {clean(check.hint)}")
-    return "\n".join(lines)
-
-
-def _exchanges(exchanges: tuple[Exchange, ...]) -> Iterator[str]:
-    if not exchanges:
-        return
-    shown = exchanges[-SHOWN_EXCHANGES:]
-    left_out = len(exchanges) - len(shown)
-    yield ""
-    if left_out:
-        before = f"… {plural(left_out, 'exchange')} before (--json has all)"
-        yield f"  {paint(before, 'dim')}"
-    for exchange in shown:
-        request, response = exchange.request, exchange.response
-        if exchange.restarted:
-            yield f"  {paint(f'— the server was ended by {exchange.restarted} and started again —', 'dim')}"
-        yield f"  {paint(clean(f'{request.method} {request.path}'), 'bold')}"
-        yield from _message(request.headers, request.body)
-        answer = f"{response.status}" if response is not None else "no complete answer"
-        yield f"  → {paint(answer, 'bold')} {paint(f'after {duration(exchange.ms)}', 'dim')}"
-        if response is not None:
-            yield from _message(response.headers, response.body)
-    yield f"  {paint('Try it:', 'cyan')} {clean(_short(exchanges[-1].curl, 2000))}"
-
-
-def _message(headers: Mapping[str, str], body: str) -> Iterator[str]:
-    for name in _HEADERS:
-        if name in headers:
-            yield f"    {paint(clean(f'{name}: {headers[name]}'), 'dim')}"
-    if body:
-        yield f"    {clean(_short(_compact(body), SHOWN_BODY))}"
+def _with_code(message: str, code: str) -> str:
+    return clean(f"{message}  [{code}]" if code else message)
 
 
 def _compact(body: str) -> str:
@@ -147,6 +201,14 @@ def _compact(body: str) -> str:
 
 def _short(text: str, limit: int) -> str:
     return text if len(text) <= limit else f"{text[:limit]} … ({len(text) - limit:,} more characters)"
+
+
+def _around(body: str, got: str) -> str:
+    """Cut a long body around the place that a message quotes in `got`, or after its start where it quotes none."""
+    quoted = max(re.split(r" ?… ?|\([\d,]+ (?:more )?characters\)", got), key=len)[:SHOWN_BODY]
+    start = max(0, body.find(quoted) - SHOWN_BODY // 3) if quoted and len(body) > SHOWN_BODY else 0
+    before = f"({start:,} characters) … " if start else ""
+    return before + _short(body[start:], SHOWN_BODY)
 
 
 def _log(lines: tuple[str, ...], title: str) -> Iterator[str]:

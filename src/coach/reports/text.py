@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 
 _CODES = {"bold": 1, "dim": 2, "red": 31, "green": 32, "yellow": 33, "blue": 34, "cyan": 36}
 
@@ -10,7 +11,7 @@ _CODES = {"bold": 1, "dim": 2, "red": 31, "green": 32, "yellow": 33, "blue": 34,
 def paint(text: str, *styles: str) -> str:
     """Style a text with ANSI codes (ECMA-48, section 8.3.117); whoever prints strips them where they do not belong."""
     codes = ";".join(str(_CODES[style]) for style in styles)
-    return f"\x1b[{codes}m{text}\x1b[0m" if text else ""
+    return f"\x1b[{codes}m{text}\x1b[0m" if text and codes else text
 
 
 def unpaint(text: str) -> str:
@@ -36,3 +37,16 @@ def plural(number: int, noun: str) -> str:
 def duration(ms: float) -> str:
     """Return milliseconds as a person reads them: `84 ms`, `1.3 s`."""
     return f"{ms:.0f} ms" if ms < 1000 else f"{ms / 1000:.1f} s"
+
+
+def wrap(text: str, width: int, *, keep_spaces: bool = False) -> list[str]:
+    """Break a text into lines at spaces, which go unless they are kept: in data they may be what makes it wrong."""
+    lines = textwrap.wrap(
+        text,
+        width,
+        break_on_hyphens=False,
+        drop_whitespace=not keep_spaces,
+        expand_tabs=False,
+        replace_whitespace=False,
+    )
+    return [line.replace("\xa0", " ") for line in lines]
