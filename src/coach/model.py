@@ -301,6 +301,59 @@ class Report(Result, frozen=True):
         return sum(check.outcome == outcome for check in self.checks)
 
 
+# ── proofs: what coach says of a pack ────────────────────────────────────────────────────────────────────────────────
+
+CaseKind = Literal["starter", "reference", "fault"]
+
+
+class Case(Result, frozen=True):
+    """One tree of an exercise that is graded to prove its grader; `run` counts the repeats from 1."""
+
+    exercise: str
+    stack: str
+    kind: CaseKind
+    fault: str = ""
+    run: int = 1
+
+    @property
+    def label(self) -> str:
+        """The case as a person writes it: `starter@express`, `forgets-on-restart@express`."""
+        again = f" (run {self.run})" if self.run > 1 else ""
+        return f"{self.fault or self.kind}@{self.stack}{again}"
+
+
+class CaseResult(Result, frozen=True):
+    """What a case came to: its report, or the sentence that says why there is none; `seconds` is its wall time."""
+
+    case: Case
+    report: Report | None
+    problem: str
+    seconds: float
+
+
+class Violation(Result, frozen=True):
+    """Something that a proof demands and does not hold, with the file to change."""
+
+    case: str
+    file: str
+    message: str
+
+
+class Proof(Result, frozen=True):
+    """What was shown of one exercise; `killed` tells for each check which faults fail it."""
+
+    format: int
+    coach: str
+    pack: PackRef
+    exercise: str
+    results: tuple[CaseResult, ...]
+    killed: dict[str, tuple[str, ...]]
+    violations: tuple[Violation, ...]
+    seconds: float
+    known: bool = False
+    """Nothing ran: the same content had been proved before."""
+
+
 def score(checks: tuple[CheckResult, ...]) -> Score:
     """Add up points; an `error` leaves the denominator, a blocked check does not."""
     return Score(

@@ -55,12 +55,22 @@ def prepare(workspace: Path, config: WorkspaceConfig, stack: Stack, progress: Ca
         return False
     check_toolchain(stack)
     _install(workspace, command, stack, progress)
+    mark_prepared(workspace, config, stack)
+    return True
+
+
+def mark_prepared(workspace: Path, config: WorkspaceConfig, stack: Stack) -> None:
+    """Note that the workspace's dependencies are installed as its manifest and lock file are now.
+
+    Raises:
+        PrerequisiteError: when the note cannot be written.
+    """
     stamp = {"fingerprint": _fingerprint(workspace, config, stack)}
     try:
+        (workspace / STAMP.parent).mkdir(exist_ok=True)
         (workspace / STAMP).write_text(json.dumps(stamp), encoding="utf-8")
     except OSError as exc:
         raise PrerequisiteError(f"{workspace / STAMP} cannot be written: {exc.strerror}.") from exc
-    return True
 
 
 def check_toolchain(stack: Stack) -> None:
