@@ -6,11 +6,12 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from coach.errors import PrerequisiteError, SubmissionError
@@ -22,6 +23,7 @@ INSTALL_LIMIT = 600.0
 """Seconds that an installation may take."""
 STAMP = Path(".coach/prepared.json")
 LOG = Path(".coach/install.log")
+TOOLS = Path(".coach/bin")
 
 _OFFLINE = re.compile(
     r"ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|dns error|error sending request"
@@ -47,7 +49,7 @@ def prepare(workspace: Path, config: WorkspaceConfig, stack: Stack, progress: Ca
         PrerequisiteError: when a tool, the network or disk space is missing, or the installation took too long.
         SubmissionError: with code `install-failed` when the installer refuses the manifest.
     """
-    locked = bool(stack.lock) and (workspace / stack.lock).is_file()
+    locked = bool(stack.install_locked) and (workspace / stack.lock).is_file()
     command = stack.install_locked if locked and config.install == stack.install else config.install
     if not command:
         return False
@@ -129,34 +131,49 @@ def _is_prepared(workspace: Path, config: WorkspaceConfig, stack: Stack) -> bool
     return same and all((workspace / Path(folder).parts[0]).is_dir() for folder in stack.path)
 
 
-def _environment(token: str) -> dict[str, str]:
+def _environment(token: str, tools: Path) -> dict[str, str]:
     """Pass on what installers need to reach a registry and their caches; nothing else of the person's environment."""
     kept = {name: value for name, value in os.environ.items() if _PASSED_ON.match(name)}
-    kept["PATH"] = os.pathsep.join([*_uv_folder(), os.environ.get("PATH", os.defpath)])
     return {
-        "UV_PYTHON": sys.executable,
         "UV_PYTHON_DOWNLOADS": "never",
         **kept,
+        "PATH": os.pathsep.join([str(tools), os.environ.get("PATH", os.defpath)]),
         TOKEN_VARIABLE: token,
         "NO_COLOR": "1",
         "npm_config_update_notifier": "false",
     }
 
 
-def _uv_folder() -> Iterator[str]:
-    """Find the `uv` that was installed with coach, so that Python stacks need nothing else."""
+def _bring_uv(tools: Path) -> None:
+    """Put the `uv` that was installed with coach into a folder, so that Python stacks need nothing else.
+
+    It makes environments with the Python that runs coach. Only `uv venv` is told so: with UV_PYTHON set,
+    `uv pip install` would install into coach's own environment. Nor does the folder where uv lies go on PATH, because
+    coach's Python and pip lie beside it.
+    """
     from uv import find_uv_bin  # noqa: PLC0415 - only when something is installed
 
     try:
-        yield str(Path(find_uv_bin()).parent)
+        uv = find_uv_bin()
     except FileNotFoundError:
         return
+    script = tools / "uv"
+    script.write_text(
+        f"""\
+#!/bin/sh
+if [ "$1" = venv ] && [ -z "$UV_PYTHON" ]; then export UV_PYTHON={shlex.quote(sys.executable)}; fi
+exec {shlex.quote(str(uv))} "$@"
+""",
+        encoding="utf-8",
+    )
+    script.chmod(0o755)
 
 
 def _install(workspace: Path, command: str, stack: Stack, progress: Callable[[str], None]) -> None:
     token = os.urandom(8).hex()
     try:
-        (workspace / STAMP.parent).mkdir(exist_ok=True)
+        (workspace / TOOLS).mkdir(parents=True, exist_ok=True)
+        _bring_uv(workspace / TOOLS)
         log = (workspace / LOG).open("w+b")
     except OSError as exc:
         raise PrerequisiteError(
@@ -166,7 +183,7 @@ def _install(workspace: Path, command: str, stack: Stack, progress: Callable[[st
         installer = subprocess.Popen(
             ["/bin/sh", "-c", command],
             cwd=workspace,
-            env=_environment(token),
+            env=_environment(token, workspace / TOOLS),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
