@@ -34,16 +34,21 @@ BOOTS = {
     "memory": (replace(SILENT, exit=Exit(signal=9, limit="memory")), "memory-limit", "used more memory than allowed"),
     "forks": (replace(SILENT, exit=Exit(signal=9, limit="processes")), "processes-limit", "started too many processes"),
     "127": (replace(SILENT, exit=Exit(code=127)), "start-command-missing", "could not be run: node server.js"),
+    "128 and a signal": (replace(SILENT, exit=Exit(code=139)), "boot-crashed", "exit code 139 (SIGSEGV) before"),
     "126": (replace(SILENT, exit=Exit(code=126)), "start-command-missing", "could not be run: node server.js"),
     "left behind": (replace(SILENT, exit=Exit(code=0), survivors=1), "backgrounded", "goes on in the background"),
     "crashed with a child": (replace(ENDED, survivors=1), "boot-crashed", "exit code 1"),
     "in use": (replace(ENDED, log=("Error: listen EADDRINUSE :::3000",)), "port-taken", "passed PORT=41873, which was"),
     "a stranger": (replace(SILENT, stranger=True), "port-taken", "did not start answers on PORT=41873"),
-    "::1": (replace(SILENT, listening=[here(41873, "::1")]), "wrong-host", "listens on ::1, where coach cannot"),
+    "::1": (
+        replace(SILENT, listening=[here(41873, "::1")]),
+        "wrong-host",
+        "listens on ::1 only; coach connects to 127.0.0.1",
+    ),
     "two hosts": (
         replace(SILENT, listening=[here(41873, "::1"), here(41873, "10.0.0.1"), here(9229)]),
         "wrong-host",
-        "listens on 10.0.0.1, ::1, where",
+        "listens on 10.0.0.1 and ::1 only",
     ),
     "3000": (replace(SILENT, listening=[here(3000)]), "wrong-port", "listens on port 3000; coach passed PORT=41873"),
     "two ports": (
@@ -69,10 +74,10 @@ def test_a_failed_boot_has_one_cause(name: str) -> None:
 def test_the_remedy_for_a_wrong_host_depends_on_where_the_program_runs() -> None:
     boot = replace(SILENT, listening=[here(41873, "127.0.0.2")])
     outside, inside = diagnose(boot), diagnose(replace(boot, mode="container"))
-    assert "it calls on 127.0.0.1" in outside.message
-    assert "127.0.0.1 or on 0.0.0.0" in outside.hint
-    assert "inside the container" in inside.message
-    assert inside.hint == "Listen on 0.0.0.0 (every interface)."
+    assert "connects to 127.0.0.1" in outside.message
+    assert "127.0.0.1, or on 0.0.0.0" in outside.hint
+    assert "every interface of the container" in inside.message
+    assert inside.hint == "Listen on the host 0.0.0.0, which is every interface."
 
 
 @pytest.mark.parametrize(

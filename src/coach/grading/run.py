@@ -101,8 +101,8 @@ class Run:
             )
         if isinstance(exc, httpcore.TimeoutException):
             return CheckFailed(
-                f"The server did not finish its answer within {REQUEST_LIMIT:g} s.",
-                expected="an answer",
+                "The server left a request without a whole answer.",
+                expected=f"an answer within {REQUEST_LIMIT:g} s",
                 got="silence, or an answer that does not end",
                 hint="Does every path through the handler send an answer? Does something block the whole program?",
                 code="hung",
@@ -135,13 +135,13 @@ class Run:
 
 def crash(ended: Exit) -> CheckFailed:
     """Say that the program ended during a check, by itself (`crashed`) or for breaking a limit (`memory-limit`, …)."""
-    hint = "Its last lines are in the log below: look for the error that ended it."
+    hint = "Look in the lines that it printed for the error that ended it."
     if ended.limit:
         hint = "Look for a loop that keeps adding to a list, or that starts processes."
     return CheckFailed(
-        f"The program {ended} during this check.",
+        "The program ended during this check.",
         expected="a program that keeps running",
-        got="the program's end",
+        got=f"it {ended}",
         hint=hint,
         code=f"{ended.limit}-limit" if ended.limit else "crashed",
     )

@@ -20,11 +20,12 @@ KILL = signals.SIGKILL
 
 @dataclass(frozen=True)
 class Start:
-    """How a start went: `ready`, or ended with `exit` and `code`, having printed `log`."""
+    """How a start went: `ready`, or with the `code` and `message` of what went wrong; `log` is what was printed."""
 
     ready: bool
     log: tuple[str, ...]
     code: str = ""
+    message: str = ""
     exit: Exit | None = None
 
 
@@ -76,11 +77,7 @@ class Server:
             raise CheckFailed(
                 "The program does not start again after a restart.",
                 expected="a server that boots with the data it left",
-                got=started.log[-1]
-                if started.log
-                else f"the program {started.exit}"
-                if started.exit
-                else "no listener",
+                got=started.message,
                 hint="Start it twice by hand on the same DATA_DIR.",
                 code=started.code,
             )
@@ -100,7 +97,7 @@ class Server:
             try:
                 self._run.program.wait_ready()
             except SubmissionError as error:
-                return Start(False, error.log, error.code, self._run.program.ended())
+                return Start(False, error.log, error.code, error.message, self._run.program.ended())
             self._run.stopped_by_check = False
             self._run.wire.restarted = self._stopped_by
             return Start(True, self._run.program.log.tail(mark=mark))

@@ -57,7 +57,10 @@ class Exit:
             return "was stopped because it started too many processes"
         if self.signal is not None:
             return f"was ended by {signal.Signals(self.signal).name}"
-        return f"ended with exit code {self.code}"
+        # A shell tells that a signal ended its command by adding 128 to the signal's number (POSIX, section 2.8.2).
+        known = {128 + number: number.name for number in signal.Signals}
+        by = f" ({known[self.code]})" if self.code in known else ""
+        return f"ended with exit code {self.code}{by}"
 
 
 class ProgramLog:
@@ -179,7 +182,7 @@ class Boot:
 
 def diagnose(boot: Boot) -> SubmissionError:
     """Name the cause of a failed boot; the codes are stable."""
-    where = "inside the container" if boot.mode == "container" else "on 127.0.0.1"
+    contained = boot.mode == "container"
     elsewhere = sorted({listener.port for listener in boot.listening if listener.port != boot.port})
     hosts = sorted({listener.host for listener in boot.listening if listener.port == boot.port})
 
@@ -202,7 +205,7 @@ def diagnose(boot: Boot) -> SubmissionError:
         return error(
             "start-command-missing",
             f"The start command could not be run: {boot.start}",
-            "Try it in a terminal in this folder. Is the name spelled right, and is the tool installed?",
+            "It stands in coach.toml under start. Is the name spelled right, and is the tool installed?",
         )
     if boot.exit is not None and address_in_use(boot.log):
         return error(
@@ -220,25 +223,26 @@ def diagnose(boot: Boot) -> SubmissionError:
         return error(
             "boot-crashed",
             f"The program {boot.exit} before it listened on its port.",
-            "Its last lines are below; start it by hand to see the same.",
+            "Look for the error in the last lines that it printed.",
         )
     if hosts:
         return error(
             "wrong-host",
-            f"The program listens on {', '.join(hosts)}, where coach cannot reach it; it calls {where}.",
-            "Listen on 0.0.0.0 (every interface)."
-            if boot.mode == "container"
-            else "Listen on 127.0.0.1 or on 0.0.0.0.",
+            f"The program listens on {' and '.join(hosts)} only; coach "
+            + ("needs it on every interface of the container." if contained else "connects to 127.0.0.1."),
+            "Listen on the host 0.0.0.0, which is every interface."
+            if contained
+            else "Listen on the host 127.0.0.1, or on 0.0.0.0, which is every interface.",
         )
     if elsewhere:
         ports = " and ".join(str(port) for port in elsewhere)
         return error(
             "wrong-port",
             f"The program listens on port {ports}; coach passed PORT={boot.port}.",
-            "Read the port from the environment variable PORT.",
+            'Read the port from the environment variable PORT, or pass it on in coach.toml: start = "… --port $PORT"',
         )
     return error(
         "boot-timeout",
         f"The program runs but did not listen on PORT={boot.port} within {boot.waited:g} s.",
-        "Does it wait for something before it listens? Start it by hand and watch what it prints.",
+        "Does it wait for something before it listens? The last lines that it printed may tell.",
     )
