@@ -131,6 +131,7 @@ class GraderPlugin:
         if by:
             raise Blocked(by)
         self._make_sure_it_runs()
+        self.run.program.log.settle()
         self.run.log_mark = self.run.program.log.mark()
         self._began = time.monotonic()
         self.run.wire.begin(self.run.limits.check)
@@ -199,6 +200,8 @@ class GraderPlugin:
         """Let the program's end decide over what the check saw, and end a program that hangs."""
         run = self.run
         try:
+            if isinstance(raised, CheckFailed):
+                run.program.log.settle()
             ended = run.crashed()
             if ended is not None:
                 run.crashes += 1

@@ -38,6 +38,7 @@ class LogView:
 
     def lines(self) -> list[str]:
         """Return the lines as text."""
+        self._log.settle()
         return self._log.since(self._mark)
 
     def json_lines(self) -> list[dict[str, Any]]:

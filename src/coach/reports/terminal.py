@@ -24,9 +24,9 @@ _MARKS: dict[Outcome, tuple[str, str]] = {
 }
 _HEADERS = ("content-type", "location", "retry-after", "www-authenticate", "authorization", "set-cookie", "cookie")
 _GAVE_UP = {
-    "crashed": "because the program ended in three checks",
-    "hung": "because the server left three checks in a row without an answer",
-    "run-timeout": "because all checks together took too long",
+    "crashed": ", because the program ended in three checks",
+    "hung": ", because the server left three checks in a row without an answer",
+    "run-timeout": ", because all checks together took too long",
 }
 """Why the rest was not run, by the code that blocks it, where no cause says so."""
 _SILENT = ("boot-crashed", "boot-timeout")
@@ -42,13 +42,16 @@ class Terminal:
     def __init__(self, width: int = 80) -> None:
         self._width = width
         self._numbers: dict[str, int] = {}
+        self._not_run: dict[str, str] = {}
+        """The checks that something else than a check blocks, in the end, with its code."""
 
     def check_line(self, check: CheckResult) -> str:
-        """Return what is printed when a check is finished: nothing where something else than a check blocks it."""
+        """Return what is printed when a check is finished: nothing where, in the end, no check blocks it."""
         number = self._numbers.setdefault(check.name, len(self._numbers) + 1)
         mark, colour = _MARKS[check.outcome]
         if check.outcome == "blocked":
-            if check.blocked_by not in self._numbers:
+            if check.blocked_by not in self._numbers or check.blocked_by in self._not_run:
+                self._not_run[check.name] = self._not_run.get(check.blocked_by, check.blocked_by)
                 return ""
             text = f"{clean(check.title)} (blocked\xa0by\xa0{self._numbers[check.blocked_by]})"
             return self._numbered(paint(mark, colour), number, text, "dim")
@@ -139,11 +142,10 @@ class Terminal:
 
     def _given_up(self, report: Report) -> Iterator[str]:
         """Say why the rest was not run, where no cause has said so."""
-        codes = Counter(check.blocked_by for check in report.checks if check.blocked_by in _GAVE_UP)
-        for code, count in codes.items():
+        for code, count in Counter(self._not_run.values()).items():
             if report.cause is None:
                 were = "was" if count == 1 else "were"
-                text = f"{plural(count, 'more check')} {were} not run, {_GAVE_UP[code]}."
+                text = f"{plural(count, 'more check')} {were} not run{_GAVE_UP.get(code, '')}."
                 yield "\n".join(["", *self._wrapped("· ", _with_code(text, code))])
 
     def _exchanges(self, exchanges: tuple[Exchange, ...], got: str) -> Iterator[str]:

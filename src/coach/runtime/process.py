@@ -48,6 +48,8 @@ LOOK_EVERY = 0.25
 OTHER_HOST_PATIENCE = 0.5
 """Seconds between listening on ::1 and on 127.0.0.1 that a program may take."""
 PROCESS_LIMIT = 256
+DRAIN_PATIENCE = 0.5
+"""Seconds that the supervisor may take to copy the program's last lines to the log."""
 KILL_PATIENCE = 10.0
 """Seconds that the supervisor may take to report a stop, after the grace."""
 
@@ -60,7 +62,7 @@ class ProcessProgram:
 
     def __init__(self, spec: Spec) -> None:
         self.spec = spec
-        self.log = ProgramLog(spec.scratch / f"{spec.name}.log")
+        self.log = ProgramLog(spec.scratch / f"{spec.name}.log", self._settle)
         self.address = ("127.0.0.1", 0)
         for folder in ("data", "home", "tmp"):
             (spec.scratch / folder).mkdir(exist_ok=True)
@@ -72,6 +74,7 @@ class ProcessProgram:
         self._exit: Exit | None = None
         self._survivors = 0
         self._running = False
+        self._drained = threading.Event()
         self._dropped = 0
 
     def build(self, progress: Callable[[str], None]) -> None:
@@ -180,6 +183,17 @@ class ProcessProgram:
             raise TamperedError("The supervisor of the program was stopped.", TAMPERED_HINT)
         return not self._running
 
+    def _settle(self) -> None:
+        """Have the supervisor copy to the log what the program has printed until now."""
+        if self._running:
+            self._drained.clear()
+            self._tell(do="drain")
+            poll(self._has_drained, DRAIN_PATIENCE, every=0.0005)
+
+    def _has_drained(self) -> bool:
+        self._read_events()
+        return self._drained.is_set() or not self._running
+
     def _strays(self) -> list[psutil.Process]:
         return marked(self.spec.token)
 
@@ -245,6 +259,8 @@ class ProcessProgram:
                 f"The start command cannot be run in {self.spec.workspace}: {event['reason']}.",
                 "Check that the folder can be entered and that /bin/sh exists.",
             )
+        if event["event"] == "drained":
+            self._drained.set()
         if event["event"] in ("ended", "stopped"):
             if "limit" in event:
                 self._exit = Exit(event["code"], event["signal"], event["limit"])

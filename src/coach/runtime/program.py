@@ -64,10 +64,14 @@ class Exit:
 
 
 class ProgramLog:
-    """What a program printed (standard output and error together), kept in a file of at most LOG_LIMIT bytes."""
+    """What a program printed (standard output and error together), kept in a file of at most LOG_LIMIT bytes.
 
-    def __init__(self, path: Path) -> None:
+    `settle` waits until the file holds all that was printed so far, where somebody copies it there.
+    """
+
+    def __init__(self, path: Path, settle: Callable[[], None] = lambda: None) -> None:
         self.path = path
+        self.settle = settle
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
 

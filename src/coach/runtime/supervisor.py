@@ -3,8 +3,8 @@
 Runs as `python -I -S`; reads JSON commands, one a line, on standard input and writes JSON events on standard output:
 
     {"do": "start", "command", "cwd", "env", "log", "log_limit", "memory", "processes"}
-    {"do": "stop", "signal", "grace"}       {"do": "quit"}
-    {"event": "started", "pid"}             {"event": "failed", "reason"}
+    {"do": "stop", "signal", "grace"}       {"do": "drain"}         {"do": "quit"}
+    {"event": "started", "pid"}             {"event": "drained"}    {"event": "failed", "reason"}
     {"event": "ended", "code", "signal", "limit", "survivors"}        the start command itself is over
     {"event": "stopped", "code", "signal", "limit", "dropped"}        the whole tree is gone; lines of log dropped
 
@@ -169,6 +169,9 @@ class Supervisor:
             self._start(**arguments)
         elif do == "stop":
             self._stop(**arguments)
+        elif do == "drain":
+            self._drain()
+            tell(event="drained")
         else:
             self._goodbye = "quit"
 
@@ -204,8 +207,9 @@ class Supervisor:
         self._watch_at = time.monotonic() + WATCH_EVERY
 
     def _drain(self) -> None:
-        if self._log is not None and not self._log.drain():
-            self._selector.unregister(self._log.pipe)
+        log = self._log
+        if log is not None and not log.drain() and log.pipe in self._selector.get_map():
+            self._selector.unregister(log.pipe)
 
     def _stop(self, *, signal: int, grace: float) -> None:
         self._stop_at = time.monotonic() + grace
