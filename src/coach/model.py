@@ -34,7 +34,7 @@ class PackManifest(Strict, frozen=True):
     """`pack.toml`: what names a pack."""
 
     format: int
-    id: str
+    id: Annotated[str, Meta(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
     title: str
     summary: str
     version: str
@@ -352,6 +352,8 @@ class Proof(Result, frozen=True):
     seconds: float
     known: bool = False
     """Nothing ran: the same content had been proved before."""
+    broken: bool = False
+    """Nothing ran: the exercise's files cannot be read."""
 
 
 def score(checks: tuple[CheckResult, ...]) -> Score:

@@ -20,6 +20,17 @@ class Pack(Struct, frozen=True):
 
     root: Path
     manifest: PackManifest
+    commit: str = ""
+    """The commit that it was fetched at, if it came from git."""
+
+    @property
+    def revision(self) -> str:
+        """What tells this state of the pack from others: its commit, or else the version that its author gave it."""
+        return self.commit or self.manifest.version
+
+    def ids(self) -> list[str]:
+        """Return the ids of all exercises, without reading them."""
+        return _folders_with(self.root / "exercises", "exercise.toml")
 
     def exercises(self) -> list[Exercise]:
         """Return all exercises in the order of learning: by phase, within it what is required first, then by id.
@@ -85,26 +96,21 @@ class Pack(Struct, frozen=True):
 
         That is the pack's manifest, the exercise's folder, its grader, and the fixtures that graders share.
         """
-        import hashlib  # noqa: PLC0415 - `coach list` hashes nothing
-
-        total = hashlib.sha256()
         paths = [
             self.root / "pack.toml",
             self.grader(exercise),
             self.root / "graders" / "conftest.py",
             *(path for _, path in files_below(self.folder(exercise))),
         ]
-        for path in paths:
-            if path.is_file():
-                content = path.read_bytes()
-                # The lengths keep two files apart from one that holds both.
-                total.update(f"{path.relative_to(self.root).as_posix()}\0{len(content)}\0".encode())
-                total.update(content)
-        return total.hexdigest()
+        return _digest(self.root, paths)
+
+    def whole_hash(self) -> str:
+        """Return a SHA-256 over names and bytes of all that the pack consists of."""
+        return _digest(self.root, [path for _, path in pack_files(self.root)])
 
     def reference(self, exercise: Exercise) -> PackRef:
         """Say which content grades an exercise, for a report."""
-        return PackRef(id=self.manifest.id, revision=self.manifest.version, hash=self.content_hash(exercise))
+        return PackRef(id=self.manifest.id, revision=self.revision, hash=self.content_hash(exercise))
 
     def _read_exercise(self, name: str) -> Exercise:
         path = self.root / "exercises" / name / "exercise.toml"
@@ -161,6 +167,27 @@ def files_below(folder: Path) -> Iterator[tuple[str, Path]]:
             yield from ((f"{path.name}/{name}", inner) for name, inner in files_below(path))
         else:
             yield path.name, path
+
+
+def pack_files(root: Path) -> Iterator[tuple[str, Path]]:
+    """Yield each file that belongs to a pack, as `files_below` does; whatever else lies beside them is not the pack's."""
+    yield "pack.toml", root / "pack.toml"
+    for part in ("exercises", "graders", "templates"):
+        yield from ((f"{part}/{name}", path) for name, path in files_below(root / part))
+
+
+def _digest(root: Path, paths: list[Path]) -> str:
+    """Return a SHA-256 over names and bytes of those of the files that exist."""
+    import hashlib  # noqa: PLC0415 - `coach list` hashes nothing
+
+    total = hashlib.sha256()
+    for path in paths:
+        if path.is_file():
+            content = path.read_bytes()
+            # The lengths keep two files apart from one that holds both.
+            total.update(f"{path.relative_to(root).as_posix()}\0{len(content)}\0".encode())
+            total.update(content)
+    return total.hexdigest()
 
 
 def _builtin_root() -> Path:

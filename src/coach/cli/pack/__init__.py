@@ -8,6 +8,7 @@ from coach.cli.lazy import LazyGroup
 
 COMMANDS = {
     "render": ("coach.cli.pack.render", "render", "Write the starter, the reference or a fault of an exercise."),
+    "verify": ("coach.cli.pack.verify", "verify", "Prove exercises: references pass, faults fail what they name."),
 }
 
 

@@ -1,0 +1,6 @@
+"""Proves an exercise: starters fail, references pass, every fault fails exactly the checks that it names."""
+
+from coach.verify.proof import Plan, prove
+from coach.verify.workers import Settings
+
+__all__ = ["Plan", "Settings", "prove"]
