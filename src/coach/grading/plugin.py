@@ -200,7 +200,7 @@ class GraderPlugin:
         """Let the program's end decide over what the check saw, and end a program that hangs."""
         run = self.run
         try:
-            if isinstance(raised, CheckFailed):
+            if isinstance(raised, AssertionError):
                 run.program.log.settle()
             ended = run.crashed()
             if ended is not None:
