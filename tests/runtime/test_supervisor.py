@@ -205,6 +205,17 @@ def test_a_lower_limit_of_the_machine_stays(allowed: int, given: int, monkeypatc
     assert set_to == {resource.RLIMIT_CORE: (0, 0), resource.RLIMIT_FSIZE: (given, given)}
 
 
+def test_what_was_printed_is_in_the_log_once_it_is_drained(watched: Supervisor) -> None:
+    watched.tell(do="drain")
+    watched.hear("drained")
+    watched.start("seq 20000; exec sleep 300")
+    watched.hear("started")
+    assert poll(lambda: watched.tree()[0].name() == "sleep", 10)
+    watched.tell(do="drain")
+    watched.hear("drained")
+    assert watched.log.read_text().endswith("\n20000\n")
+
+
 # ── limits ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -61,11 +61,22 @@ class ProcessProgram:
     network: Network = "open"
 
     def __init__(self, spec: Spec) -> None:
+        """Make the program's folders and start its supervisor.
+
+        Raises:
+            PrerequisiteError: when there is no room for them.
+        """
         self.spec = spec
-        self.log = ProgramLog(spec.scratch / f"{spec.name}.log", self._settle)
+        try:
+            for folder in ("data", "home", "tmp"):
+                (spec.scratch / folder).mkdir(exist_ok=True)
+            self.log = ProgramLog(spec.scratch / f"{spec.name}.log", self._settle)
+        except OSError as exc:
+            raise PrerequisiteError(
+                f"{spec.scratch} cannot be written to: {exc.strerror}.", "Free some space, or check its permissions."
+            ) from exc
         self.address = ("127.0.0.1", 0)
-        for folder in ("data", "home", "tmp"):
-            (spec.scratch / folder).mkdir(exist_ok=True)
+        self._mark = 0
         self._supervisor = supervisor.spawn(spec.scratch)
         self._process = psutil.Process(self._supervisor.pid)
         self._events = b""
@@ -84,12 +95,19 @@ class ProcessProgram:
         """Choose a port and have the start command run; see `Program.start`.
 
         Raises:
-            PrerequisiteError: when the shell cannot be run in the workspace.
+            PrerequisiteError: when this machine has no port left.
+            TamperedError: when the program has removed or replaced the log of its last start.
         """
+        if not self.log.is_intact():
+            raise TamperedError("The program removed or replaced the log that coach keeps of it.", TAMPERED_HINT)
         self._env = {**self.spec.env, **(env or {})}
         self._exit = None
         self._survivors = 0
-        self.address = ("127.0.0.1", free_port())
+        self._mark = self.log.mark()
+        try:
+            self.address = ("127.0.0.1", free_port())
+        except OSError as exc:
+            raise PrerequisiteError(f"This machine has no port to spare: {exc}.", "End some other programs.") from exc
         self._running = True
         self._tell(
             do="start",
@@ -105,12 +123,11 @@ class ProcessProgram:
     def wait_ready(self) -> None:
         """See `Program.wait_ready`; a port that somebody else won in the meantime is replaced by another."""
         for attempt in range(1, PORT_ATTEMPTS + 1):
-            mark = self.log.mark()
             state = self._wait_for_listener()
             if state == "ready":
                 return
             lost_race = state == "stranger" or (
-                state == "ended" and address_in_use(self.log.since(mark)) and accepts(*self.address)
+                state == "ended" and address_in_use(self.log.since(self._mark)) and accepts(*self.address)
             )
             if not lost_race or attempt == PORT_ATTEMPTS:
                 raise self._boot_failure(state)
@@ -301,7 +318,7 @@ class ProcessProgram:
                 listening=listening,
                 survivors=self._survivors if state == "ended" else 0,
                 waited=self.spec.limits.boot,
-                log=self.log.tail(),
+                log=self.log.tail(mark=self._mark),
                 start=self.spec.start,
             )
         )

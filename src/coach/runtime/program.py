@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
+import weakref
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -74,16 +76,24 @@ class ProgramLog:
         self.settle = settle
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
+        # Held open, because the program may remove the file, or put something that never ends in its place.
+        self._file = os.open(path, os.O_RDONLY)
+        weakref.finalize(self, os.close, self._file)
+
+    def is_intact(self) -> bool:
+        """Tell whether the file is still the one that was made here."""
+        try:
+            return os.path.samestat(self.path.lstat(), os.fstat(self._file))
+        except OSError:
+            return False
 
     def mark(self) -> int:
         """Return a position for `since`."""
-        return self.path.stat().st_size
+        return os.fstat(self._file).st_size
 
     def since(self, mark: int = 0) -> list[str]:
         """Return the lines written after `mark`; bytes that are not UTF-8 are replaced."""
-        with self.path.open("rb") as file:
-            file.seek(mark)
-            return file.read(LOG_LIMIT + 4096).decode("utf-8", "replace").splitlines()
+        return os.pread(self._file, LOG_LIMIT + 4096, mark).decode("utf-8", "replace").splitlines()
 
     def tail(self, lines: int = LOG_TAIL, mark: int = 0) -> tuple[str, ...]:
         """Return the last lines written after `mark`, long ones cut."""

@@ -1,0 +1,59 @@
+"""Small programs that the tests of the runner run, and the specification to run them with."""
+
+import shlex
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from coach.model import Limits
+from coach.runtime.program import Spec
+
+PYTHON = f"{shlex.quote(sys.executable)} -I -S"
+
+SERVER = """\
+import json, os, pathlib, signal, socket, sys
+if "deaf" in sys.argv:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+host = os.environ.get("HOST", "127.0.0.1")
+port = int(os.environ.get("FIXED_PORT") or os.environ["PORT"])
+family = socket.AF_INET6 if ":" in host else socket.AF_INET
+starts = pathlib.Path(os.environ["DATA_DIR"], "starts")
+with starts.open("a") as file:
+    file.write("start\\n")
+server = socket.create_server((host, port), family=family, dualstack_ipv6=":" in host and host != "::1")
+print("start", len(starts.read_text().splitlines()), os.environ.get("GREETING", ""), flush=True)
+while True:
+    connection, _ = server.accept()
+    connection.close()
+"""
+
+DAEMON = """\
+import os, signal, sys
+for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+    signal.signal(number, signal.SIG_IGN)
+for _ in range(2):
+    if os.fork():
+        os._exit(0)
+    os.setsid()
+if "forget" in sys.argv:
+    os.environ.clear()
+    os.execve(sys.executable, [sys.executable, "-I", "-S", "-c", "import signal; signal.pause()"], {})
+signal.pause()
+"""
+
+
+def serve(*words: str) -> str:
+    """Return the start command of the server above."""
+    return " ".join(["exec", PYTHON, "server.py", *words])
+
+
+def make_spec(root: Path, start: str = "", *, env: Mapping[str, str] | None = None, **more: Any) -> Spec:
+    """Make a workspace with these programs, a scratch folder, and what it takes to run the server."""
+    workspace, scratch = root / "workspace", root / "scratch"
+    for folder in (workspace, scratch):
+        folder.mkdir(parents=True, exist_ok=True)
+    (workspace / "server.py").write_text(SERVER)
+    (workspace / "daemon.py").write_text(DAEMON)
+    settings: dict[str, Any] = {"token": f"test-{root.name}", "limits": Limits(boot=10), **more}
+    return Spec(workspace=workspace, scratch=scratch, start=start or serve(), env=env or {}, **settings)
