@@ -30,7 +30,7 @@ class Pack(Struct, frozen=True):
 
     def ids(self) -> list[str]:
         """Return the ids of all exercises, without reading them."""
-        return _folders_with(self.root / "exercises", "exercise.toml")
+        return exercise_ids(self.root)
 
     def exercises(self) -> list[Exercise]:
         """Return all exercises in the order of learning: by phase, within it what is required first, then by id.
@@ -38,7 +38,7 @@ class Pack(Struct, frozen=True):
         Raises:
             ContentError: when an `exercise.toml` is broken, or when exercises require each other.
         """
-        found = {name: self._read_exercise(name) for name in _folders_with(self.root / "exercises", "exercise.toml")}
+        found = {name: self._read_exercise(name) for name in exercise_ids(self.root)}
         return sorted(found.values(), key=lambda exercise: _place(exercise, found))
 
     def exercise(self, name: str) -> Exercise:
@@ -48,7 +48,7 @@ class Pack(Struct, frozen=True):
             InputError: when the pack has none; the message names the nearest.
             ContentError: when its `exercise.toml` is broken.
         """
-        known = _folders_with(self.root / "exercises", "exercise.toml")
+        known = exercise_ids(self.root)
         if name not in known:
             raise InputError(f'There is no exercise "{name}" in the pack "{self.manifest.id}".', nearest(name, known))
         return self._read_exercise(name)
@@ -169,8 +169,13 @@ def files_below(folder: Path) -> Iterator[tuple[str, Path]]:
             yield path.name, path
 
 
+def exercise_ids(root: Path) -> list[str]:
+    """Return the ids of all exercises of the pack in a folder, without reading it."""
+    return _folders_with(root / "exercises", "exercise.toml")
+
+
 def pack_files(root: Path) -> Iterator[tuple[str, Path]]:
-    """Yield each file that belongs to a pack, as `files_below` does; whatever else lies beside them is not the pack's."""
+    """Yield each file that belongs to a pack, as `files_below` does; what else lies beside them is none of it."""
     yield "pack.toml", root / "pack.toml"
     for part in ("exercises", "graders", "templates"):
         yield from ((f"{part}/{name}", path) for name, path in files_below(root / part))
