@@ -503,17 +503,12 @@ def test_somebody_who_speaks_for_the_supervisor_is_noticed(words: bytes, make: M
             os.close(end)
 
 
-def test_a_program_that_removes_its_log_is_run_and_stopped(make: Make) -> None:
-    program = booted(make(f'rm -rf "$(dirname "$DATA_DIR")"; mkdir -p "$DATA_DIR"; {serve()}'))
-    assert program.log.tail() == ()
+@pytest.mark.parametrize("attack", ["rm $SCRATCH/server.log", "ln -sf /dev/zero $SCRATCH/server.log", "rm -r $SCRATCH"])
+def test_a_program_that_removes_or_replaces_its_log_is_noticed(attack: str, make: Make) -> None:
+    attack = f"SCRATCH=$(dirname $DATA_DIR); {attack}"
+    program = booted(make(f"echo before; {serve()[5:]} & sleep 0.2; {attack}; wait"))
+    assert poll(lambda: not program.log.is_intact(), 10)
+    assert program.log.since() == ["before", "start 1 "]
     program.stop()
-    booted(program)
-
-
-def test_a_program_that_removes_its_folders_cannot_start_again(make: Make) -> None:
-    program = booted(make(f'{serve()[5:]} & sleep 0.2; rm -rf "$(dirname "$DATA_DIR")"; wait'))
-    assert poll(lambda: not program.spec.scratch.exists(), 10)
-    program.stop()
-    program.start()
-    with pytest.raises(PrerequisiteError):
-        program.wait_ready()
+    with pytest.raises(TamperedError, match="removed or replaced the log"):
+        program.start()

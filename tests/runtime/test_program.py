@@ -139,3 +139,14 @@ def test_a_log_that_grew_beyond_all_bounds_is_not_read_whole(tmp_path: Path, mon
 def test_an_existing_log_is_kept(tmp_path: Path) -> None:
     (tmp_path / "server.log").write_text("before\n")
     assert ProgramLog(tmp_path / "server.log").since() == ["before"]
+
+
+def test_a_log_that_was_replaced_shows_what_coach_wrote(tmp_path: Path) -> None:
+    log = ProgramLog(tmp_path / "server.log")
+    log.path.write_text("coach\n")
+    assert log.is_intact()
+    log.path.unlink()
+    assert not log.is_intact()
+    log.path.write_text("the program\n")
+    assert not log.is_intact()
+    assert log.since() == ["coach"]
