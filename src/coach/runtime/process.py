@@ -345,5 +345,5 @@ class _Elsewhere:
 
 
 TAMPERED_HINT = (
-    "The program reached for a process that it does not own. Grade it in a container: coach grade --container"
+    "The program reached for a process or a file that is not its own. Grade it in a container: coach grade --container"
 )
