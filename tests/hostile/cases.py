@@ -71,10 +71,10 @@ def fails_to_restart(name: str, cause: str, **more: Any) -> Case:
     return Case(name, FAILED, cause=cause, outcomes=outcomes, **more)
 
 
-def tampers(name: str, noticed_in: str) -> Case:
-    """A server that reaches for the process above it, which is `error` from the check on in which it is noticed."""
+def tampers(name: str, noticed_in: str, **before: str) -> Case:
+    """A server that reaches for coach, which is `error` from the check on in which it is noticed."""
     noticed = CHECKS.index(noticed_in)
-    outcomes = {check: "passed" if at < noticed else "error tampered" for at, check in enumerate(CHECKS)}
+    outcomes = {check: "passed" if at < noticed else "error tampered" for at, check in enumerate(CHECKS)} | before
     start = f"exec python3 {name}.py"  # so that it is the supervisor that is above it, and no shell
     return Case(name, NOT_GRADED, start=start, cause="tampered", outcomes=outcomes, linux=True)
 
@@ -129,7 +129,7 @@ ANSWERS = (
     fails_echo("resets_the_connection", "connection-closed"),
     fails_echo("understates_its_length", "not-json"),
     fails_echo("overstates_its_length", "hung"),
-    passes("answers_twice"),
+    fails_echo("answers_twice", ""),
     fails_echo("answers_broken_chunks", "invalid-http"),
     fails_echo("answers_html", "not-json"),
     fails_echo("answers_an_empty_body", "not-json"),
@@ -140,6 +140,8 @@ ANSWERS = (
     fails_echo("answers_a_huge_number", "not-json"),
     fails_echo("answers_a_lone_surrogate", ""),
     passes("names_an_absurd_charset"),
+    passes("speaks_http_1_0"),
+    passes("uses_rare_parts_of_http"),
     passes("sends_hostile_cookies"),
 )
 
@@ -158,7 +160,7 @@ PROCESSES = (
     fails_echo("forks_without_end", "processes-limit", container=SAME),
     passes("forks_from_its_children"),
     fails_echo("eats_memory", "memory-limit", container=SAME),
-    Case("dies_on_the_third_request", FAILED, outcomes={COUNTS: "failed crashed"}, container=SAME),
+    fails_echo("dies_on_the_third_request", "crashed", container=SAME),
     Case(
         "dies_on_every_request",
         FAILED,
@@ -181,6 +183,8 @@ FILES = (
     passes("writes_into_its_workspace", writes=("server.log", "uploads", "uploads/a b.txt")),
     passes("links_out_of_its_data"),
     fails_echo("fills_the_disk", "connection-closed"),
+    Case("removes_its_surroundings", FAILED, outcomes={COUNTS: "failed connection-closed"}),
+    tampers("replaces_its_log", COUNTS, **{ECHOES: "failed"}),
     passes("reaches_for_the_grader", writes=("seen.json",)),
 )
 
