@@ -77,27 +77,37 @@ REFUSED = {
     "empty": Refused("", 'has no "format" key', "Add the line: format = 1"),
     "no format": Refused('exercise = "one"\n', 'has no "format" key', "Add the line: format = 1"),
     "newer format": Refused("format = 2\nnew = 1\n", "has format 2; this coach reads formats up to 1", "Upgrade coach"),
-    "format as text": Refused('format = "1"\n', "$.format"),
+    "format as text": Refused('format = "1"\n', '"format" must be a whole number, not a text'),
     "not UTF-8": Refused(b"format = 1\nstart = '\xe4'\n", "is not UTF-8", "Save the file as UTF-8"),
     "UTF-16": Refused(WORKSPACE.encode("utf-16"), "is not UTF-8", "Save the file as UTF-8"),
     "too deep": Refused("a = " + "[" * 5000, "is nested too deeply"),
-    "a missing key": Refused("format = 1\n", '"exercise"'),
+    "a missing key": Refused("format = 1\n", 'the key "exercise" is missing.'),
     "an unknown key": Refused(WORKSPACE + 'strat = "x"\n', 'unknown key "strat"', 'Did you mean "start"?'),
     "a key like no other": Refused(WORKSPACE + "zzz = 1\n", 'unknown key "zzz"', "Known: base_path, exercise, format"),
-    "a wrong type": Refused(WORKSPACE + "start = 3\n", "$.start"),
-    "a wrong type inside a table": Refused(WORKSPACE + "[processes]\nworker = 3\n", "$.processes"),
-    "an unknown word": Refused(WORKSPACE + '[providers]\npostgres = "docker"\n', "'docker'"),
-    "a base path without a slash": Refused(WORKSPACE + 'base_path = "api"\n', "$.base_path"),
+    "a wrong type": Refused(WORKSPACE + "start = 3\n", '"start" must be a text, not a whole number'),
+    "a wrong type inside a table": Refused(
+        WORKSPACE + "[processes]\nworker = 3\n", 'a value of "processes" must be a text, not a whole number'
+    ),
+    "an unknown word": Refused(
+        WORKSPACE + '[providers]\npostgres = "docker"\n', 'a value of "providers" cannot be "docker"'
+    ),
+    "a base path without a slash": Refused(
+        WORKSPACE + 'base_path = "api"\n', r'"base_path" does not have the form ^(/[^/?#\s]+)*$.'
+    ),
     "an unknown key in a list": Refused(
-        EXERCISE + 'sumary = "x"\n', 'unknown key "sumary" - at "$.routes[0]"', 'Did you mean "summary"?', Exercise
+        EXERCISE + 'sumary = "x"\n', 'unknown key "sumary" in "routes[0]"', 'Did you mean "summary"?', Exercise
     ),
     "an unknown key in a table": Refused(
         EXERCISE + "[env]\nKEY = { randm = 3 }\n", 'unknown key "randm"', 'Did you mean "random"?', Exercise
     ),
-    "an unknown method": Refused(EXERCISE.replace("GET", "GRAB"), "'GRAB' - at \"$.routes[0].method\"", "", Exercise),
-    "an impossible id": Refused(EXERCISE.replace('"one"', '"One!"'), "$.id", "", Exercise),
-    "an impossible limit": Refused(EXERCISE + "[limits]\nboot = 0\n", "$.limits.boot", "", Exercise),
-    "memory without a unit": Refused(EXERCISE + '[limits]\nmemory = "1GB"\n', "$.limits.memory", "", Exercise),
+    "an unknown method": Refused(EXERCISE.replace("GET", "GRAB"), '"routes[0].method" cannot be "GRAB"', "", Exercise),
+    "an impossible id": Refused(EXERCISE.replace('"one"', '"One!"'), '"id" does not have the form', "", Exercise),
+    "an impossible limit": Refused(
+        EXERCISE + "[limits]\nboot = 0\n", '"limits.boot": Expected "float" > 0', "", Exercise
+    ),
+    "memory without a unit": Refused(
+        EXERCISE + '[limits]\nmemory = "1GB"\n', '"limits.memory" does not have the form', "", Exercise
+    ),
 }
 
 
@@ -231,7 +241,7 @@ def test_a_report_with_keys_of_a_later_coach_is_read() -> None:
         ("[]", "cannot be read: Expected `object`, got `array`"),
         (b"\xff", "cannot be read"),
         ("{}", 'has no "format" key'),
-        ('{"format": 1}', 'The report: Object missing required field "coach"'),
+        ('{"format": 1}', 'The report: the key "coach" is missing.'),
         ('{"format": 2}', "has format 2; this coach reads formats up to 1"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -410,10 +411,42 @@ def from_plain(data: Any, kind: type[T], where: str, error: type[CoachError]) ->
         return msgspec.convert(data, kind, strict=True)
     except msgspec.ValidationError as exc:
         text = str(exc)
-        hint = ""
-        if "unknown field" in text:
-            hint = _nearest_key(text, kind)
-        raise error(f"{where}: {text}.".replace("`", '"').replace("unknown field", "unknown key"), hint) from exc
+        hint = _nearest_key(text, kind) if "unknown field" in text else ""
+        raise error(f"{where}: {_in_words(text)}.", hint) from exc
+
+
+_KINDS = {
+    "str": "a text",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "a table",
+    "null": "nothing",
+}
+
+
+def _in_words(message: str) -> str:
+    """Say what msgspec found wrong in the words of whoever wrote the file."""
+    problem, _, at = message.partition(" - at `$")
+    key = at.rstrip("`").removeprefix(".").replace("[...]", "")
+    inside = f' in "{key}"' if key else ""
+    name = f'a value of "{key}"' if "[...]" in at else f'"{key}"'
+    if found := re.fullmatch(r"Object missing required field `(.+)`", problem):
+        return f'the key "{found[1]}" is missing{inside}'
+    if found := re.fullmatch(r"Object contains unknown field `(.+)`", problem):
+        return f'unknown key "{found[1]}"{inside}'
+    if found := re.fullmatch(r"Expected `(.+)`, got `(.+)`", problem):
+        return f"{name} must be {_kind(found[1])}, not {_kind(found[2])}"
+    if found := re.fullmatch(r"Expected `.+` matching regex '(.+)'", problem):
+        return f"{name} does not have the form {found[1]}".replace("\\\\", "\\")
+    if found := re.fullmatch(r"Invalid enum value (.+)", problem):
+        return f"{name} cannot be {found[1]}".replace("'", '"')
+    return f"{name}: {problem}".replace("`", '"')
+
+
+def _kind(name: str) -> str:
+    return " or ".join(_KINDS.get(one, one) for one in name.split(" | "))
 
 
 def _nearest_key(message: str, kind: Any) -> str:
