@@ -76,7 +76,7 @@ class Terminal:
         """Return one failed check with all that explains it: spec line, difference, exchanges, curl, log, hint."""
         number = f"{self._numbers[check.name]}  " if check.name in self._numbers else ""
         task = f"Task {check.task} in instructions.md" + (f": {check.task_title}" if check.task_title else "")
-        about = f"{task} · {plural(check.points, 'point')} · {check.name.removeprefix('test_')}"
+        about = f"{task} · {check.name.removeprefix('test_')}"
         lines = ["", *self._wrapped(f"✗ {number}", clean(check.title), "bold", "red")]
         lines += self._wrapped("  ", clean(about), "dim")
         lines += ["", *self._wrapped("  ", _with_code(check.message, check.code))]
@@ -181,7 +181,7 @@ class Terminal:
 
     def _data(self, label: str, text: str, *styles: str) -> list[str]:
         """Like `_wrapped`, for what came over the wire: it is made harmless and keeps its spaces."""
-        return _beside(label, wrap(clean(text), self._width - len(label), keep_spaces=True), styles)
+        return _beside(label, wrap(clean(text), self._width - len(label), data=True), styles)
 
 
 def _beside(label: str, lines: list[str], styles: Sequence[str]) -> list[str]:

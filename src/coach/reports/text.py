@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import textwrap
 
 _CODES = {"bold": 1, "dim": 2, "red": 31, "green": 32, "yellow": 33, "blue": 34, "cyan": 36}
 
@@ -39,14 +38,17 @@ def duration(ms: float) -> str:
     return f"{ms:.0f} ms" if ms < 1000 else f"{ms / 1000:.1f} s"
 
 
-def wrap(text: str, width: int, *, keep_spaces: bool = False) -> list[str]:
-    """Break a text into lines at spaces, which go unless they are kept: in data they may be what makes it wrong."""
-    lines = textwrap.wrap(
-        text,
-        width,
-        break_on_hyphens=False,
-        drop_whitespace=not keep_spaces,
-        expand_tabs=False,
-        replace_whitespace=False,
-    )
-    return [line.replace("\xa0", " ") for line in lines]
+def wrap(text: str, width: int, *, data: bool = False) -> list[str]:
+    """Break a text into lines after spaces; data also after commas, and with every space kept: it may be what is wrong.
+
+    A word that is longer than a line is cut. No line is broken at a no-break space.
+    """
+    lines = [""]
+    for word in re.findall(r"[^ ,]*[ ,]+|[^ ,]+" if data else r"[^ ]* +|[^ ]+", text):
+        if lines[-1] and len(lines[-1]) + len(word.rstrip()) > width:
+            lines.append("")
+        while len(word.rstrip()) > width:
+            lines[-1], word = word[:width], word[width:]  # noqa: PLW2901 - the rest of the word
+            lines.append("")
+        lines[-1] += word
+    return [(line if data else line.rstrip()).replace("\xa0", " ") for line in lines if line]
