@@ -1,0 +1,105 @@
+"""Rules for `exercise.toml`: what it names exists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from coach.catalog.lint.subject import Finding, Subject, line_of
+from coach.catalog.packs import files_below
+from coach.errors import ContentError, InputError, nearest
+from coach.model import Exercise, WorkspaceConfig, read_toml
+
+MAIN_STACKS = ("express", "fastapi")
+"""The stacks whose references prove a grader wherever an exercise offers them."""
+
+
+def prerequisites_exist(subject: Subject) -> Iterator[Finding]:
+    """Every exercise in `requires` exists, and none requires itself by a detour."""
+    exercise = subject.exercise
+    for name in exercise.requires:
+        line = line_of(subject.manifest, f'"{name}"')
+        if name not in subject.known:
+            hint = nearest(name, subject.known.keys() - {exercise.id})
+            yield Finding(subject.manifest, f'requires "{name}", which does not exist.', hint, line)
+    chain = _circle(exercise.id, subject.known, (exercise.id,))
+    if chain:
+        line = line_of(subject.manifest, "requires")
+        yield Finding(subject.manifest, f"requires itself: {' → '.join(chain)}.", "Take one out of requires.", line)
+
+
+def stacks_exist(subject: Subject) -> Iterator[Finding]:
+    """Every stack has a template, and is named once."""
+    stacks = subject.exercise.stacks
+    line = line_of(subject.manifest, "stacks")
+    if not stacks:
+        yield Finding(subject.manifest, "offers no stack.", 'Name at least one, such as "express".', line)
+    for name in dict.fromkeys(stacks):
+        if stacks.count(name) > 1:
+            yield Finding(subject.manifest, f'names the stack "{name}" twice.', "Take one out.", line)
+        try:
+            subject.pack.stack(name)
+        except InputError as error:
+            yield Finding(subject.manifest, error.message, error.hint, line)
+
+
+def dependencies_have_versions(subject: Subject) -> Iterator[Finding]:
+    """Every package in `[dependencies]` has its version in the stack's `stack.toml`."""
+    for name, packages in subject.exercise.dependencies.items():
+        line = line_of(subject.manifest, name, "=", "[")
+        if name not in subject.exercise.stacks:
+            hint = nearest(name, subject.exercise.stacks)
+            yield Finding(subject.manifest, f'has dependencies for "{name}", which it does not offer.', hint, line)
+            continue
+        known = {stack.id: stack.packages for stack in subject.pack.stacks()}
+        versions = known.get(name, {})
+        for package in packages if name in known else ():
+            if package not in versions:
+                message = f'names "{package}" for {name}, which has no version in stack.toml.'
+                hint = f"Add it to [packages] of the stack, or take it out. {nearest(package, versions)}".strip()
+                yield Finding(subject.manifest, message, hint, line)
+
+
+def routes_are_whole(subject: Subject) -> Iterator[Finding]:
+    """Every route stands once, belongs to a task and says what it answers."""
+    seen: set[tuple[str, str]] = set()
+    for route in subject.exercise.routes:
+        name = f"{route.method} {route.path}"
+        line = line_of(subject.manifest, "path", f'"{route.path}"')
+        if (route.method, route.path) in seen:
+            yield Finding(subject.manifest, f"has the route {name} twice.", "Take one out.", line)
+        seen.add((route.method, route.path))
+        if route.task not in subject.task_numbers:
+            message = f"the route {name} belongs to task {route.task}, which instructions.md does not have."
+            yield Finding(subject.manifest, message, "Give it the number of a task.", line)
+        if not route.answers:
+            message = f"the route {name} does not say what it answers."
+            yield Finding(subject.manifest, message, "Add the status codes: answers = [200, 404]", line)
+
+
+def references_exist(subject: Subject) -> Iterator[Finding]:
+    """The main stacks have references; one for `custom` is a workspace of this exercise."""
+    for stack in MAIN_STACKS:
+        folder = subject.folder / "reference" / stack
+        if stack in subject.exercise.stacks and not any(files_below(folder)):
+            hint = f"Write the files that make the {stack} starter pass."
+            yield Finding(folder, "is missing: without a reference nothing shows that this stack can pass.", hint)
+    custom = subject.folder / "reference" / "custom"
+    if not custom.is_dir():
+        return
+    path = custom / "coach.toml"
+    config = read_toml(path, WorkspaceConfig, ContentError)
+    wanted = {"exercise": subject.exercise.id, "pack": subject.pack.manifest.id, "stack": "custom"}
+    for key, value in wanted.items():
+        found = getattr(config, key)
+        if found != value:
+            yield Finding(path, f'{key} is "{found}".', f'Change it to "{value}".', line_of(path, key, "="))
+
+
+def _circle(name: str, known: Mapping[str, Exercise], above: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the way from the first exercise of `above` back to itself, or nothing."""
+    for required in known[name].requires if name in known else ():
+        if required == above[0]:
+            return (*above, required)
+        if required not in above and (found := _circle(required, known, (*above, required))):
+            return found
+    return ()
