@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 from coach import __version__
 from coach.catalog.packs import Pack
 from coach.errors import PrerequisiteError, SubmissionError, TamperedError
-from coach.model import FORMAT, Cause, CheckResult, Exercise, Phases, RandomValue, Report, score
+from coach.model import FORMAT, Cause, CheckResult, Exercise, Notice, Phases, RandomValue, Report, score
 from coach.runtime.prepare import prepare
 from coach.runtime.process import ProcessProgram
 from coach.runtime.program import Program, Spec
@@ -126,7 +126,7 @@ def grade(workspace: Workspace, pack: Pack, options: Options, watcher: Watcher) 
             started_at=started_at.isoformat(timespec="seconds"),
             phases_ms=clock.phases(),
             cause=run.cause,
-            notices=(*run.notices, *program.notices()),
+            notices=(*_other_revision(workspace, pack), *run.notices, *program.notices()),
             score=score(checks),
             checks=checks,
         )
@@ -190,6 +190,18 @@ def _check(
     )
     run_grader(pack.grader(exercise), run)
     return run
+
+
+def _other_revision(workspace: Workspace, pack: Pack) -> Iterator[Notice]:
+    """Say so when the pack is no longer, or not yet, what the workspace was made from."""
+    config = workspace.config
+    if config.pack == pack.manifest.id and config.revision not in ("", pack.revision):
+        yield Notice(
+            code="pack-revision",
+            message=f"This workspace was made from revision {config.revision} of the pack {config.pack}, and graded "
+            f"with revision {pack.revision}.",
+            remedy="What is asked may have changed; `coach start` in another folder gives the instructions of now.",
+        )
 
 
 def _environment(declared: Mapping[str, str | RandomValue], seed: int) -> dict[str, str]:

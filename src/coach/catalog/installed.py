@@ -1,4 +1,4 @@
-"""All packs of this machine, and the exercises in them: coach's own, those that were added, those of Python packages."""
+"""All packs of this machine and their exercises: coach's own, those that were added, those of Python packages."""
 
 from __future__ import annotations
 
@@ -65,8 +65,8 @@ def installed() -> list[Installed]:
     ]
 
 
-def find_pack(name: str) -> Pack:
-    """Return the pack of this id; `id@revision` is refused where the pack is here in another revision.
+def find_pack(name: str, revision: str = "") -> Pack:
+    """Return the pack of this id, if need be in this revision: a version, a commit or the start of one.
 
     The id of coach's own pack is its own, whatever else calls itself so.
 
@@ -74,7 +74,6 @@ def find_pack(name: str) -> Pack:
         InputError: when there is none, when two share the id, or when the revision differs.
         ContentError, PrerequisiteError: see `Installed.open`.
     """
-    name, _, revision = name.partition("@")
     own = builtin_pack()
     found = _own(own) if name == own.manifest.id else _only(name, installed())
     pack = found.open()

@@ -107,6 +107,7 @@ def _context(pack: Pack, exercise: Exercise, stack: Stack) -> dict[str, object]:
     return {
         "exercise": exercise,
         "pack": pack.manifest,
+        "revision": pack.revision,
         "stack": stack,
         "handlers": routes,
         "named": {creator for route in routes for creator in route.ids.values() if creator},

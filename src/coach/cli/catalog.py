@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
-from coach.catalog.packs import Pack
-from coach.cli.common import PACK_OPTION, Progress, chosen_pack
+from coach.catalog.installed import installed
+from coach.catalog.packs import Pack, open_pack
+from coach.cli.common import PACK_OPTION, Progress, chosen_exercise, chosen_pack
 from coach.errors import CoachError, InputError, PrerequisiteError, nearest
 from coach.model import Exercise, Stack
 
@@ -16,19 +19,48 @@ from coach.model import Exercise, Stack
 @click.command("list")
 @PACK_OPTION
 def list_exercises(pack_path: Path | None) -> None:
-    """Show the exercises."""
-    pack = chosen_pack(pack_path)
-    formatter = click.HelpFormatter()
-    rows = [
-        (exercise.id, f"{exercise.title} ({exercise.kind}, {_time(exercise.minutes)}). {exercise.summary}")
-        for exercise in pack.exercises()
-    ]
-    if not rows:
-        click.echo(f"The pack {pack.manifest.id} has no exercises.")
-        return
-    formatter.write_dl(rows, col_max=40)
-    click.echo(formatter.getvalue(), nl=False)
-    click.echo(f"\nBegin with: coach start {rows[0][0]}")
+    """Show the exercises, by pack where there are several."""
+    packs = list(_readable_packs()) if pack_path is None else [chosen_pack(pack_path)]
+    names = Counter(name for pack in packs for name in pack.ids())
+    first = ""
+    for place, pack in enumerate(packs):
+        if len(packs) > 1:
+            click.echo(f"{chr(10) if place else ''}{_heading(pack)}")
+        rows = [
+            (f"{pack.manifest.id}/{exercise.id}" if names[exercise.id] > 1 else exercise.id, _about(exercise))
+            for exercise in pack.exercises()
+        ]
+        if not rows:
+            click.echo(f"The pack {pack.manifest.id} has no exercises.")
+            continue
+        formatter = click.HelpFormatter()
+        formatter.write_dl(rows, col_max=40)
+        click.echo(formatter.getvalue(), nl=False)
+        first = first or rows[0][0]
+    if first:
+        click.echo(f"\nBegin with: coach start {first}")
+
+
+def _readable_packs() -> Iterator[Pack]:
+    """Return all packs of this machine; one that cannot be read does not hide the others."""
+    for found in installed():
+        try:
+            # The content is compared with its pin where something depends on it, not to show titles.
+            pack = found.open() if found.root is None else open_pack(found.root)
+            pack.exercises()
+        except CoachError as error:
+            click.echo(f"The pack {found.id} cannot be shown. {error.message} {error.hint}".strip(), err=True)
+        else:
+            yield pack
+
+
+def _heading(pack: Pack) -> str:
+    manifest = pack.manifest
+    return f"{click.style(manifest.id, bold=True)}  {manifest.title} ({manifest.version})"
+
+
+def _about(exercise: Exercise) -> str:
+    return f"{exercise.title} ({exercise.kind}, {_time(exercise.minutes)}). {exercise.summary}"
 
 
 def _time(minutes: int) -> str:
@@ -50,8 +82,7 @@ def start(exercise_id: str, folder: Path | None, stack_id: str | None, no_instal
     """Make a workspace for the exercise ID in the folder DIR (default: a new folder named like the exercise)."""
     from coach.catalog.starters import render_starter, write_tree  # noqa: PLC0415 - `coach list` renders nothing
 
-    pack = chosen_pack(pack_path)
-    exercise = pack.exercise(exercise_id)
+    pack, exercise = chosen_exercise(exercise_id, pack_path)
     stack = _choose_stack(pack, exercise, stack_id)
     target = folder if folder is not None else Path(exercise.id)
     write_tree(render_starter(pack, exercise, stack), target)
@@ -63,7 +94,9 @@ def start(exercise_id: str, folder: Path | None, stack_id: str | None, no_instal
     click.echo("\nNext:")
     if target.resolve() != Path.cwd():
         click.echo(f"  cd {shlex.quote(str(target))}")
-    click.echo("  coach grade        see what is missing, as often as you like")
+    named = pack_path is not None and (pack_path / "pack.toml").is_file()
+    command = ["coach", "grade", *(("--pack", str(pack.root)) if named else ())]
+    click.echo(f"  {shlex.join(command)}        see what is missing, as often as you like")
     click.echo("\nWhat to build stands in instructions.md.")
     if not stack.start:
         click.echo("contract.md says what your server must do. Put the command that starts it into coach.toml.")

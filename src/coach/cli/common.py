@@ -2,29 +2,90 @@
 
 from __future__ import annotations
 
+import os
+import re
 import sys
 from pathlib import Path
 
 import click
 
+from coach.catalog.installed import find_exercise, find_pack
 from coach.catalog.packs import Pack, builtin_pack, open_pack
 from coach.cli.streams import no_color
 from coach.errors import InputError
+from coach.model import Exercise
 from coach.reports.text import clean
+from coach.workspace import MARK, Workspace
 
 PACK_OPTION = click.option(
     "--pack",
     "pack_path",
     type=click.Path(path_type=Path),
-    help="Use the pack in this folder instead of coach's own.",
+    metavar="PACK",
+    help="Use this pack, for this command: a folder, or the ID or ID@REV of one that was added.",
 )
+
+_PACK_ID = re.compile(r"([a-z0-9]+(?:-[a-z0-9]+)*)(?:@(\S+))?")
 
 NO_FOLDER = "Name a file in a folder that exists and in which you may write."
 
 
 def chosen_pack(path: Path | None) -> Pack:
-    """Return the pack that `--pack` names, or the one that comes with coach."""
-    return builtin_pack() if path is None else open_pack(path.resolve())
+    """Return the pack that `--pack` names, or the one that comes with coach.
+
+    Raises:
+        InputError: when there is none, or one that lies in a workspace must not be used.
+    """
+    if path is None:
+        return builtin_pack()
+    named = _PACK_ID.fullmatch(str(path))
+    if named and not (path / "pack.toml").is_file():
+        pack = find_pack(named[1], named[2] or "")
+    else:
+        pack = open_pack(path.resolve())
+        refuse_in_workspace(path.absolute())
+    refuse_in_workspace(pack.root)
+    return pack
+
+
+def chosen_exercise(name: str, path: Path | None) -> tuple[Pack, Exercise]:
+    """Return the exercise `id` or `pack/id` of the pack that `--pack` names, or else of any on this machine."""
+    if path is None:
+        return find_exercise(name)
+    pack = chosen_pack(path)
+    return pack, pack.exercise(name.removeprefix(f"{pack.manifest.id}/"))
+
+
+def pack_of(workspace: Workspace, path: Path | None) -> Pack:
+    """Return the pack that grades a workspace: the one that `--pack` names, or else the one in coach.toml.
+
+    Raises:
+        InputError: when it is not on this machine, or lies in a workspace and must not be used.
+    """
+    if path is not None:
+        return chosen_pack(path)
+    try:
+        pack = find_pack(workspace.config.pack)
+    except InputError as error:
+        raise InputError(f"{workspace.root / MARK}: {error.message}", error.hint) from error
+    refuse_in_workspace(pack.root)
+    return pack
+
+
+def refuse_in_workspace(root: Path) -> None:
+    """Make sure that in CI nobody's submission brings its own graders.
+
+    Raises:
+        InputError: when CI is set and the folder of a pack, coach's own excepted, lies in a workspace.
+    """
+    if os.environ.get("CI", "").lower() in ("", "0", "false") or root == builtin_pack().root:
+        return
+    around = next((folder for folder in (root, *root.parents) if (folder / MARK).exists()), None)
+    if around is not None:
+        raise InputError(
+            f"The pack in {root} lies inside the workspace {around}, whose author could change the graders.",
+            "In CI, keep it elsewhere: coach pack add GIT-URL@REV",
+        )
 
 
 class Progress:

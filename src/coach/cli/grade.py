@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from coach.catalog.packs import Pack
-from coach.cli.common import PACK_OPTION, Progress, chosen_pack, refuse_output, write_output
+from coach.cli.common import PACK_OPTION, Progress, pack_of, refuse_output, write_output
 from coach.errors import EXIT_FAILED, EXIT_NOT_GRADED, EXIT_PASSED
 from coach.model import CheckResult, Report, to_json
 from coach.reports.terminal import Terminal
@@ -81,7 +81,7 @@ def grade(
     """Grade the workspace in DIR, or the one around the current folder, and explain what is missing."""
     refuse_output(json_file, junit_file)
     workspace = find_workspace(folder)
-    pack = chosen_pack(pack_path)
+    pack = pack_of(workspace, pack_path)
     screen = Screen(err="-" in (json_file, junit_file), install=workspace.config.install, container=container)
     screen.say(f"Grading {workspace.config.exercise} ({workspace.config.stack})")
     report = run_session(workspace, pack, Options(container=container, only=checks, seed=seed), screen)
