@@ -13,6 +13,8 @@ from coach.errors import CoachError, nearest
 
 FORMAT = 1
 """The version of every file format; a file with a newer one is refused."""
+TOML_LIMIT = 1 << 20
+"""Bytes that a file of settings may have."""
 
 Outcome = Literal["passed", "failed", "blocked", "error"]
 Mode = Literal["process", "container"]
@@ -378,6 +380,10 @@ def read_toml(path: Path, kind: type[T], error: type[CoachError]) -> T:
     import tomllib  # noqa: PLC0415 - `coach --help` reads no TOML
 
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe or a device would be read for ever
+            raise error(f"{path} is not a file.", "Put a text file in its place.")
+        if path.exists() and path.stat().st_size > TOML_LIMIT:
+            raise error(f"{path} has more than {TOML_LIMIT >> 20} MiB.", "Keep what the program needs in other files.")
         data = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # editors on Windows begin files with a BOM
     except FileNotFoundError:
         raise error(f"{path} does not exist.") from None
