@@ -154,3 +154,24 @@ def test_a_second_run_beside_the_first_is_not_disturbed(place: Place, tmp_path: 
     process.communicate(timeout=BURIAL)
     assert place.leftovers(BURIAL) == []
     assert other.leftovers() == []
+
+
+def test_what_a_program_leaves_without_coach_is_found(place: Place) -> None:
+    """The tests above are worth what this says: a daemon with no trace of its origin does not escape them."""
+    place.fill("true", "leaves_a_daemon.py")
+    surroundings = {"PORT": "0", "DATA_DIR": str(place.scratch), "PATH": os.environ["PATH"]}
+    program = subprocess.Popen(
+        ["python3", "leaves_a_daemon.py"], cwd=place.workspace, env=surroundings, stderr=subprocess.DEVNULL
+    )
+
+    def both_listen() -> bool:
+        return len([line for line in place.leftovers(0) if line.startswith("port")]) == 2
+
+    try:
+        assert poll(both_listen, 5)
+        program.kill()
+        program.wait()
+        left = place.leftovers(0.5)
+        assert [line.split()[0] for line in left] == ["process", "port"]
+    finally:
+        place.end_leftovers()

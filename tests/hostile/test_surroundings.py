@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.hostile.cases import PASSED
+from tests.hostile.cases import PASSED, USAGE
 from tests.hostile.running import SERVERS, Place, grade
 
 # Stands in for uvicorn and flask: takes its port from the command line alone.
@@ -91,6 +91,7 @@ PATHS = {
     "newline": "two\nlines",
     "dash": "-rf",
     "equals": "name=value",
+    "bytes that are no text": os.fsdecode(b"caf\xe9"),
 }
 
 
@@ -105,6 +106,25 @@ def test_workspaces_lie_anywhere(name: str, tmp_path: Path) -> None:
 
     assert result.exit_code == PASSED, result.output
     assert left == []
+
+
+@pytest.mark.parametrize("what", ["an endless device", "a pipe", "a folder", "too large"])
+def test_a_coach_toml_that_is_no_ordinary_file_is_refused(what: str, place: Place) -> None:
+    file = place.workspace / "coach.toml"
+    if what == "an endless device":
+        file.symlink_to("/dev/zero")
+    elif what == "a pipe":
+        os.mkfifo(file)
+    elif what == "a folder":
+        file.mkdir()
+    else:
+        file.write_text("#" * (2 << 20))
+
+    result = grade(place, limit=10)
+
+    assert result.exit_code == USAGE
+    assert "coach.toml" in result.output
+    assert "Traceback" not in result.output
 
 
 HOSTILE_FILES = {
