@@ -12,10 +12,15 @@ def faults(pack: Pack, exercise: Exercise) -> tuple[Fault, ...]:
     """Return the faults of an exercise.
 
     Raises:
-        ContentError: when `faults.toml` is broken.
+        ContentError: when `faults.toml` is broken, or gives one name to two faults.
     """
     path = pack.folder(exercise) / "faults.toml"
-    return read_toml(path, Faults, ContentError).fault if path.is_file() else ()
+    found = read_toml(path, Faults, ContentError).fault if path.is_file() else ()
+    names = [fault.name for fault in found]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ContentError(f'{path}: two faults have the name "{twice}".', "Rename one of them.")
+    return found
 
 
 def fault_tree(pack: Pack, exercise: Exercise, name: str, stack: str) -> dict[str, bytes]:
