@@ -55,6 +55,7 @@ class Bar:
 )
 @click.option("--load", is_flag=True, help="Keep every core busy meanwhile, to find flakes.")
 @click.option("--container", is_flag=True, help="Grade in containers.")
+@click.option("--sample", is_flag=True, help="Grade each fault on one of its stacks, which its name decides.")
 @click.option("--force", is_flag=True, help="Grade again what has been proved for the same content.")
 @click.option(
     "--json", "json_file", metavar="F", help="Write the proofs as JSON to the file F (- for standard output)."
@@ -67,6 +68,7 @@ def verify(
     jobs: int,
     load: bool,
     container: bool,
+    sample: bool,
     force: bool,
     json_file: str | None,
     pack_path: Path | None,
@@ -81,7 +83,7 @@ def verify(
         proofs = prove(
             pack,
             exercise_ids or pack.ids(),
-            Plan(stack=stack_id, repeat=repeat, force=force),
+            Plan(stack=stack_id, sample=sample, repeat=repeat, force=force),
             Settings(jobs=jobs, load=load, container=container),
             cache_folder(),
             bar,
