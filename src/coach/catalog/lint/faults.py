@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 
 from coach.catalog.lint.subject import Finding, Subject, line_of
@@ -11,15 +10,11 @@ from coach.model import Fault
 
 
 def faults_name_checks(subject: Subject) -> Iterator[Finding]:
-    """Names are unique, `fails` names checks, and every check is failed by at least one fault."""
+    """`fails` names checks, and every check is failed by at least one fault."""
     path = subject.folder / "faults.toml"
     if not path.is_file():
         return
     checks = {check.name for check in subject.checks}
-    for name, times in Counter(fault.name for fault in subject.fault_list).items():
-        if times > 1:
-            message = f'{times} faults have the name "{name}".'
-            yield Finding(path, message, "Name each after its mistake.", line_of(path, f'name = "{name}"'))
     for fault in subject.fault_list:
         line = line_of(path, f'name = "{fault.name}"')
         if not fault.fails:

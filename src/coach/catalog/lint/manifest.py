@@ -42,21 +42,12 @@ def stacks_exist(subject: Subject) -> Iterator[Finding]:
             yield Finding(subject.manifest, error.message, error.hint, line)
 
 
-def dependencies_have_versions(subject: Subject) -> Iterator[Finding]:
-    """Every package in `[dependencies]` has its version in the stack's `stack.toml`."""
-    for name, packages in subject.exercise.dependencies.items():
+def dependencies_are_for_offered_stacks(subject: Subject) -> Iterator[Finding]:
+    """Dependencies are those of stacks that learners can pick; rendering a starter finds those without a version."""
+    for name in subject.exercise.dependencies.keys() - set(subject.exercise.stacks):
+        hint = nearest(name, subject.exercise.stacks)
         line = line_of(subject.manifest, name, "=", "[")
-        if name not in subject.exercise.stacks:
-            hint = nearest(name, subject.exercise.stacks)
-            yield Finding(subject.manifest, f'has dependencies for "{name}", which it does not offer.', hint, line)
-            continue
-        known = {stack.id: stack.packages for stack in subject.pack.stacks()}
-        versions = known.get(name, {})
-        for package in packages if name in known else ():
-            if package not in versions:
-                message = f'names "{package}" for {name}, which has no version in stack.toml.'
-                hint = f"Add it to [packages] of the stack, or take it out. {nearest(package, versions)}".strip()
-                yield Finding(subject.manifest, message, hint, line)
+        yield Finding(subject.manifest, f'has dependencies for "{name}", which it does not offer.', hint, line)
 
 
 def routes_are_whole(subject: Subject) -> Iterator[Finding]:
@@ -83,10 +74,9 @@ def references_exist(subject: Subject) -> Iterator[Finding]:
         if stack in subject.exercise.stacks and not any(files_below(folder)):
             hint = f"Write the files that make the {stack} starter pass."
             yield Finding(folder, "is missing: without a reference nothing shows that this stack can pass.", hint)
-    custom = subject.folder / "reference" / "custom"
-    if not custom.is_dir():
+    if not (subject.folder / "reference" / "custom").is_dir():
         return
-    path = custom / "coach.toml"
+    path = subject.custom
     config = read_toml(path, WorkspaceConfig, ContentError)
     wanted = {"exercise": subject.exercise.id, "pack": subject.pack.manifest.id, "stack": "custom"}
     for key, value in wanted.items():

@@ -16,7 +16,7 @@ RULES: tuple[Rule, ...] = (
     layout.no_unexpected_files,
     manifest.prerequisites_exist,
     manifest.stacks_exist,
-    manifest.dependencies_have_versions,
+    manifest.dependencies_are_for_offered_stacks,
     manifest.routes_are_whole,
     manifest.references_exist,
     layout.starters_say_what_is_to_do,
@@ -77,12 +77,12 @@ def _apply(subject: Subject) -> Iterator[Finding]:
     yield from missing
     no_text = list(layout.files_are_text(subject))
     yield from no_text
-    paths = [subject.manifest, subject.instructions, subject.hints, subject.folder / "faults.toml", subject.grader]
+    files = [*(subject.folder / name for name in sorted(layout.FILES)), subject.grader, subject.custom]
     for rule in RULES if not no_text else ():
         try:
             yield from rule(subject)
         except ContentError as error:
-            found = unreadable(error, paths, subject.instructions)
+            found = unreadable(error, files, subject.instructions)
             if found.file not in {other.file for other in missing}:
                 yield found
 

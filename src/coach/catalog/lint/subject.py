@@ -20,7 +20,8 @@ from coach.errors import CoachError
 from coach.model import Exercise, Fault, Task
 
 _LINE = re.compile(r"(?:, line |:)(\d+)")
-_KEY = re.compile(r'unknown key "([^"]+)"')
+_NAME = re.compile(r'(?:unknown key|names|have the name) "([^"]+)"')
+"""What a message says of the text to look for."""
 
 
 class Finding(Struct, frozen=True):
@@ -63,6 +64,11 @@ class Subject:
     def hints(self) -> Path:
         """The exercise's `hints.md`."""
         return self.folder / "hints.md"
+
+    @cached_property
+    def custom(self) -> Path:
+        """The `coach.toml` of the reference for `custom`, which may not exist."""
+        return self.folder / "reference" / "custom" / "coach.toml"
 
     @cached_property
     def text(self) -> str:
@@ -141,11 +147,16 @@ def unreadable(error: CoachError, paths: Iterable[Path], otherwise: Path) -> Fin
     if path is None:
         return Finding(file=otherwise, message=error.message, hint=error.hint, broken=True)
     rest = error.message.removeprefix(str(path))
-    line, key = _LINE.match(rest), _KEY.search(rest)
+    line, name = _LINE.match(rest), _NAME.search(rest)
     return Finding(
         file=path,
-        line=int(line[1]) if line else line_of(path, key[1]) if key else 0,
+        line=int(line[1]) if line else _line_with(path, name[1]) if name else 0,
         message=(rest[line.end() :] if line else rest).lstrip(": "),
         hint=error.hint,
         broken=True,
     )
+
+
+def _line_with(path: Path, name: str) -> int:
+    """Return the first line that holds a name in quotes, or else bare."""
+    return line_of(path, f'"{name}"') or line_of(path, name)

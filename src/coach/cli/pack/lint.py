@@ -31,7 +31,7 @@ def lint_pack(exercise_ids: tuple[str, ...], pack_path: Path | None) -> int:
         return EXIT_PASSED
     click.echo(f"\n{len(findings)} to mend in {exercises}.")
     if any(found.broken for found in findings):
-        click.echo("Lint again once the files that cannot be read are mended: no rule could look into them.")
+        click.echo("Some rules could not be applied to what is broken: lint again once it is mended.")
         return EXIT_NOT_GRADED
     return EXIT_FAILED
 
