@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import settings
 
 from coach.processes import descendants, kill_all, poll
 from coach.runtime.supervisor import become_subreaper
+from tests.learner import Learner
 from tests.workspaces import Workspaces
 
 # The same examples in every run, and none kept on disk: a test that fails once fails again.
@@ -25,6 +27,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def workspaces(tmp_path_factory: pytest.TempPathFactory) -> Workspaces:
     """Workspaces with their dependencies installed, each stack once for the whole run."""
     return Workspaces(tmp_path_factory.mktemp("prepared"))
+
+
+@pytest.fixture
+def learner(tmp_path: Path) -> Learner:
+    """A person at a terminal, in a home of their own."""
+    return Learner(tmp_path / "home")
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Workspaces that are ready to be graded: the dependencies of each stack are installed once and linked into copies."""
 
 import hashlib
+import json
 import os
 import shutil
 import tomllib
@@ -17,6 +18,7 @@ from coach.runtime.prepare import prepare
 
 Tree = Mapping[str, bytes]
 EXERCISE = "phase-2-notes"
+ECHO_PACK = Path(__file__).with_name("hostile") / "pack"
 
 
 class Workspaces:
@@ -66,3 +68,15 @@ class Workspaces:
                 shutil.copytree(path, folder / path.name, symlinks=True, copy_function=os.link)
             else:
                 shutil.copy2(path, folder / path.name)
+
+
+def echo_workspace(home: Path, start: str = "python3 echo_server.py") -> Path:
+    """Make the workspace `echo`, whose server boots at once, beside the folder `pack`, which grades it."""
+    folder = home / "echo"
+    folder.mkdir()
+    shutil.copytree(ECHO_PACK, home / "pack")
+    for path in ECHO_PACK.with_name("servers").glob("*.py"):
+        shutil.copy(path, folder)
+    config = f'format = 1\nexercise = "hostile-echo"\nstack = "custom"\nstart = {json.dumps(start)}\n'
+    (folder / "coach.toml").write_text(config, encoding="utf-8")
+    return folder

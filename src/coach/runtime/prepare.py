@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -11,7 +12,8 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from coach.errors import PrerequisiteError, SubmissionError
@@ -23,6 +25,7 @@ INSTALL_LIMIT = 600.0
 """Seconds that an installation may take."""
 STAMP = Path(".coach/prepared.json")
 LOG = Path(".coach/install.log")
+LOCK = Path(".coach/install.lock")
 TOOLS = Path(".coach/bin")
 
 _OFFLINE = re.compile(
@@ -56,9 +59,29 @@ def prepare(workspace: Path, config: WorkspaceConfig, stack: Stack, progress: Ca
     if _is_prepared(workspace, config, stack):
         return False
     check_toolchain(stack)
-    _install(workspace, command, stack, progress)
-    mark_prepared(workspace, config, stack)
+    with _alone(workspace, progress):
+        if _is_prepared(workspace, config, stack):
+            return False
+        _install(workspace, command, stack, progress)
+        mark_prepared(workspace, config, stack)
     return True
+
+
+@contextmanager
+def _alone(workspace: Path, progress: Callable[[str], None]) -> Iterator[None]:
+    """Let one coach at a time install in a workspace; the lock ends with its holder, however that ends."""
+    try:
+        (workspace / LOCK.parent).mkdir(exist_ok=True)
+        lock = (workspace / LOCK).open("wb")
+    except OSError as exc:
+        raise _cannot_write(workspace, exc) from exc
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            progress("Another coach installs them at this moment; waiting for it …")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def mark_prepared(workspace: Path, config: WorkspaceConfig, stack: Stack) -> None:
@@ -73,6 +96,12 @@ def mark_prepared(workspace: Path, config: WorkspaceConfig, stack: Stack) -> Non
         (workspace / STAMP).write_text(json.dumps(stamp), encoding="utf-8")
     except OSError as exc:
         raise PrerequisiteError(f"{workspace / STAMP} cannot be written: {exc.strerror}.") from exc
+
+
+def _cannot_write(workspace: Path, exc: OSError) -> PrerequisiteError:
+    return PrerequisiteError(
+        f"coach cannot write in {workspace}: {exc.strerror}.", "Check the folder's permissions and the free space."
+    )
 
 
 def check_toolchain(stack: Stack) -> None:
@@ -176,9 +205,7 @@ def _install(workspace: Path, command: str, stack: Stack, progress: Callable[[st
         _bring_uv(workspace / TOOLS)
         log = (workspace / LOG).open("w+b")
     except OSError as exc:
-        raise PrerequisiteError(
-            f"coach cannot write in {workspace}: {exc.strerror}.", "Check the folder's permissions and the free space."
-        ) from exc
+        raise _cannot_write(workspace, exc) from exc
     with log:
         installer = subprocess.Popen(
             ["/bin/sh", "-c", command],
