@@ -1,0 +1,68 @@
+"""Copies what a container prints into the program's log."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from docker.models.containers import Container
+
+from coach.processes import poll
+from coach.runtime.container.engine import EngineError, explained
+from coach.runtime.program import LOG_LIMIT
+
+QUIET = 0.03
+"""Seconds of silence after which all that was printed has come through the engine."""
+SETTLE_PATIENCE = 0.5
+END_PATIENCE = 5.0
+
+
+class Output:
+    """The output of one start of a container, from its first byte on: made before the container starts.
+
+    The log file keeps at most LOG_LIMIT bytes; what comes after is read, counted and dropped.
+    """
+
+    def __init__(self, container: Container, log: Path) -> None:
+        self.dropped = 0
+        self._left = LOG_LIMIT - log.stat().st_size
+        self._last = time.monotonic()
+        with explained("attach to the container"):
+            self._stream = container.attach(stdout=True, stderr=True, stream=True, logs=False)
+        self._file = log.open("ab", buffering=0)
+        self._thread = threading.Thread(target=self._copy, name=f"output of {container.short_id}", daemon=True)
+        self._thread.start()
+
+    def settle(self) -> None:
+        """Wait until the log holds what has been printed so far, as far as can be told."""
+        poll(lambda: time.monotonic() - self._last > QUIET or not self._thread.is_alive(), SETTLE_PATIENCE)
+
+    def finish(self) -> None:
+        """Wait for the rest of the output of a container that has ended."""
+        self._thread.join(END_PATIENCE)
+        self.close()
+
+    def close(self) -> None:
+        """Stop copying."""
+        with suppress(*EngineError):
+            self._stream.close()
+
+    def _copy(self) -> None:
+        with self._file:
+            try:
+                for data in self._stream:
+                    self._last = time.monotonic()
+                    self._keep(data)
+            except (*EngineError, ValueError):  # the engine, or `finish`, has closed the stream
+                return
+
+    def _keep(self, data: bytes) -> None:
+        keep = data[: max(self._left, 0)]
+        self._left -= len(keep)
+        self.dropped += data.count(b"\n", len(keep))
+        try:
+            self._file.write(keep)
+        except OSError:  # a full disk must not stop the program at its next line
+            self._left = 0
