@@ -68,7 +68,7 @@ def _time(minutes: int) -> str:
 
 
 @click.command()
-@click.argument("exercise_id", metavar="ID")
+@click.argument("exercise_id", metavar="ID", required=False)
 @click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
 @click.option(
     "--stack",
@@ -78,10 +78,14 @@ def _time(minutes: int) -> str:
 )
 @click.option("--no-install", is_flag=True, help="Write the files only; coach grade installs the dependencies then.")
 @PACK_OPTION
-def start(exercise_id: str, folder: Path | None, stack_id: str | None, no_install: bool, pack_path: Path | None) -> int:
+def start(
+    exercise_id: str | None, folder: Path | None, stack_id: str | None, no_install: bool, pack_path: Path | None
+) -> int:
     """Make a workspace for the exercise ID in the folder DIR (default: a new folder named like the exercise)."""
     from coach.catalog.starters import render_starter, write_tree  # noqa: PLC0415 - `coach list` renders nothing
 
+    if exercise_id is None:
+        raise click.UsageError("Which exercise? `coach list` shows them all.")
     pack, exercise = chosen_exercise(exercise_id, pack_path)
     stack = _choose_stack(pack, exercise, stack_id)
     target = folder if folder is not None else Path(exercise.id)
@@ -99,7 +103,7 @@ def start(exercise_id: str, folder: Path | None, stack_id: str | None, no_instal
     click.echo(f"  {shlex.join(command)}        see what is missing, as often as you like")
     click.echo("\nWhat to build stands in instructions.md.")
     if not stack.start:
-        click.echo("contract.md says what your server must do. Put the command that starts it into coach.toml.")
+        click.echo("contract.md tells what a server must do; put its start command into coach.toml.")
     if problem is not None:
         raise problem
     return 0

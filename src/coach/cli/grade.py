@@ -5,22 +5,23 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from coach.catalog.packs import Pack
 from coach.cli.common import PACK_OPTION, Progress, pack_of, refuse_output, write_output
-from coach.errors import EXIT_FAILED, EXIT_NOT_GRADED, EXIT_PASSED
-from coach.model import CheckResult, Report, to_json
+from coach.errors import EXIT_FAILED, EXIT_NOT_GRADED, EXIT_PASSED, InputError
+from coach.model import CheckResult, Exercise, Report, Stack, to_json
 from coach.reports.terminal import Terminal
 from coach.session import SEEDS, Options
 from coach.session import grade as run_session
-from coach.workspace import Workspace, find_workspace
+from coach.workspace import MARK, Workspace, find_workspace
 
 WIDEST = 100
 """Columns beyond which lines are tiring to read, however wide the terminal is."""
+SEEN_BY_HAND = ("boot-crashed", "boot-timeout", "start-command-missing")
+"""Causes that a person sees as well when starting the program without coach."""
 
 
 class Screen:
@@ -82,18 +83,19 @@ def grade(
     refuse_output(json_file, junit_file)
     workspace = find_workspace(folder)
     pack = pack_of(workspace, pack_path)
+    exercise, stack = _named_in(workspace, pack)
     screen = Screen(err="-" in (json_file, junit_file), install=workspace.config.install, container=container)
-    screen.say(f"Grading {workspace.config.exercise} ({workspace.config.stack})")
+    screen.say(f"Grading {exercise.id} ({stack.id})")
     report = run_session(workspace, pack, Options(container=container, only=checks, seed=seed), screen)
     screen.say(screen.terminal.details(report, hints=hints))
     if hints:
-        for text in _task_hints(report, pack, screen.terminal):
+        for text in _task_hints(report, pack, exercise, screen.terminal):
             screen.say(text)
     screen.say(screen.terminal.summary(report))
     command = _command(folder, pack_path, container=container)
     screen.say(screen.terminal.next_step(report, command, hints=hints))
-    if any(check.outcome == "failed" and check.exchanges for check in report.checks):
-        screen.say(click.style(_by_hand(workspace, pack), dim=True))
+    if workspace.config.start and not container:
+        screen.say(click.style(_by_hand(report, workspace, exercise, stack), dim=True))
     if json_file:
         write_output(json_file, to_json(report))
     if junit_file:
@@ -103,11 +105,26 @@ def grade(
     return exit_code(report)
 
 
-def _task_hints(report: Report, pack: Pack, terminal: Terminal) -> list[str]:
+def _named_in(workspace: Workspace, pack: Pack) -> tuple[Exercise, Stack]:
+    """Return the exercise and the stack that coach.toml names.
+
+    Raises:
+        InputError: naming file and key, when there is no such one.
+    """
+    key = "exercise"
+    try:
+        exercise = pack.exercise(workspace.config.exercise)
+        key = "stack"
+        return exercise, pack.stack(workspace.config.stack)
+    except InputError as error:
+        raise InputError(f"{workspace.root / MARK}: {key}: {error.message}", error.hint) from error
+
+
+def _task_hints(report: Report, pack: Pack, exercise: Exercise, terminal: Terminal) -> list[str]:
     """Return what hints.md says about each task that has a failed check."""
     from coach.catalog.instructions import hints  # noqa: PLC0415 - only on request
 
-    known = hints(pack, pack.exercise(report.exercise))
+    known = hints(pack, exercise)
     titles = {check.task: check.task_title for check in report.checks if check.outcome == "failed"}
     return [terminal.task_hints(task, titles[task], known[task]) for task in sorted(titles) if task in known]
 
@@ -124,20 +141,23 @@ def _command(folder: Path, pack_path: Path | None, *, container: bool) -> str:
     return shlex.join(words)
 
 
-def _by_hand(workspace: Workspace, pack: Pack) -> str:
-    """Say how to start the server so that the `curl` commands above reach it."""
-    config = workspace.config
+def _by_hand(report: Report, workspace: Workspace, exercise: Exercise, stack: Stack) -> str:
+    """Say how to start the server as coach does, where that helps: its boot failed, or there are requests to repeat."""
+    boot_failed = report.cause is not None and report.cause.code in SEEN_BY_HAND
+    if not boot_failed and not any(check.outcome == "failed" and check.exchanges for check in report.checks):
+        return ""
     settings = ["PORT=3000", "DATA_DIR=$(mktemp -d)"]
-    for name, value in pack.exercise(config.exercise).env.items():
+    for name, value in exercise.env.items():
         settings.append(f"{name}={shlex.quote(value) if isinstance(value, str) else '0' * value.random}")
-    folders: Sequence[str] = pack.stack(config.stack).path
-    if folders:
-        path = os.pathsep.join([*(f"$PWD/{folder}" for folder in folders), "$PATH"])
-        settings.append(f'PATH="{path}"')
+    if stack.path:
+        folders = [*(f"$PWD/{folder}" for folder in stack.path), "$PATH"]
+        settings.append(f'PATH="{os.pathsep.join(folders)}"')
+    go = "" if workspace.root == Path.cwd() else f"cd {shlex.quote(str(workspace.root))}; "
+    start = f"  {go}export {' '.join(settings)}; {workspace.config.start}"
+    if boot_failed:
+        return f"To see the same by hand:\n{start}"
     return (
-        "To send such a request by hand, start the server in one terminal and set URL in another:\n"
-        f"  export {' '.join(settings)}; {config.start}\n"
-        "  URL=http://127.0.0.1:3000"
+        f"To try it by hand, start the server, and set URL in a second terminal:\n{start}\n  URL=http://127.0.0.1:3000"
     )
 
 
