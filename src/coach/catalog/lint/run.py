@@ -63,8 +63,8 @@ def _read(pack: Pack) -> tuple[dict[str, Exercise], dict[str, Finding]]:
     """Return the exercises of a pack by id, and what is wrong with those that cannot be read."""
     readable: dict[str, Exercise] = {}
     broken: dict[str, Finding] = {}
-    for path in sorted((pack.root / "exercises").glob("*/exercise.toml")):
-        name = path.parent.name
+    for name in pack.ids():
+        path = pack.root / "exercises" / name / "exercise.toml"
         try:
             readable[name] = pack.exercise(name)
         except ContentError as error:

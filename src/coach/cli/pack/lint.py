@@ -10,6 +10,7 @@ import click
 from coach.catalog.lint import Finding, lint
 from coach.cli.common import PACK_OPTION, chosen_pack
 from coach.errors import EXIT_FAILED, EXIT_NOT_GRADED, EXIT_PASSED
+from coach.reports.text import clean, plural
 
 
 @click.command("lint")
@@ -18,11 +19,11 @@ from coach.errors import EXIT_FAILED, EXIT_NOT_GRADED, EXIT_PASSED
 def lint_pack(exercise_ids: tuple[str, ...], pack_path: Path | None) -> int:
     """Look for mistakes in the exercises ID…, or in the whole pack, without running anything."""
     count, findings = lint(chosen_pack(pack_path), exercise_ids)
-    exercises = f"{count} exercise{'' if count == 1 else 's'}"
+    exercises = plural(count, "exercise")
     for found in findings:
-        click.echo(f"{click.style(_place(found), bold=True)}: {found.message}")
+        click.echo(f"{click.style(_place(found), bold=True)}: {clean(found.message)}")
         if found.hint:
-            click.echo(f"  {found.hint}")
+            click.echo(f"  {clean(found.hint)}")
     if not findings:
         option = "" if pack_path is None else f" --pack {shlex.quote(str(pack_path))}"
         click.echo(
