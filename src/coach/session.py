@@ -21,7 +21,7 @@ from coach.model import FORMAT, Cause, CheckResult, Exercise, Notice, Phases, Ra
 from coach.runtime.prepare import prepare
 from coach.runtime.process import ProcessProgram
 from coach.runtime.program import Program, Spec
-from coach.runtime.supervisor import become_subreaper, remove_scratch
+from coach.runtime.supervisor import become_subreaper, keep_private, remove_scratch
 from coach.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -90,6 +90,7 @@ def grade(workspace: Workspace, pack: Pack, options: Options, watcher: Watcher) 
     seed = secrets.randbelow(SEEDS) if options.seed is None else options.seed
     _refuse_learner_code_here(workspace.root)
     become_subreaper()
+    keep_private()
     clock = _Clock(watcher)
     with _scratch() as scratch:
         clock.enter("prepare")
@@ -147,7 +148,7 @@ def _prepare(program: Program, workspace: Workspace, pack: Pack, watcher: Watche
             if not workspace.config.start.strip():
                 raise SubmissionError(
                     "start-command-missing",
-                    f"{workspace.root / 'coach.toml'} has no start command yet.",
+                    "coach.toml has no start command yet.",
                     'Write the command that starts your server, such as: start = "node server.js"',
                 )
             prepare(workspace.root, workspace.config, pack.stack(workspace.config.stack), watcher.progress)

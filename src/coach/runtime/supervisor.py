@@ -35,6 +35,7 @@ FILE_LIMIT = 1 << 30
 spawned: set[int] = set()
 """Supervisors that this process has started; in a supervisor itself it stays empty."""
 _PR_SET_PDEATHSIG = 1
+_PR_SET_DUMPABLE = 4
 _PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -45,6 +46,12 @@ def become_subreaper() -> bool:
         Whether the system could do it.
     """
     return SUPPORTS_SUBREAPER and ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
+
+
+def keep_private() -> None:
+    """Keep other processes of the account out of this one's memory, environment and open files (prctl(2), Linux)."""
+    if SUPPORTS_SUBREAPER:
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def _before_exec() -> Callable[[], None]:
@@ -314,6 +321,7 @@ def _empty(pipe: int) -> None:
 def main() -> None:
     """Run a supervisor; the scratch folder of the run is the first argument."""
     become_subreaper()
+    keep_private()
     Supervisor(sys.argv[1]).run()
 
 
