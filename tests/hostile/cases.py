@@ -1,5 +1,6 @@
 """The hostile submissions: what each does stands in its file under servers/, what coach must say of it stands here."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -9,6 +10,8 @@ ECHOES = "test_echoes"
 COUNTS = "test_counts_across_a_restart"
 STILL_HEALTHY = "test_is_still_healthy"
 CHECKS = (HEALTHY, ECHOES, COUNTS, STILL_HEALTHY)
+
+ROOT = os.geteuid() == 0
 
 PASSED = 0
 FAILED = 1
@@ -170,8 +173,11 @@ PROCESSES = (
     fails_echo("kills_its_process_group", "crashed"),
     tampers("kills_its_supervisor", ECHOES),
     tampers("stops_its_supervisor", COUNTS),
-    tampers("talks_to_its_supervisor", ECHOES),
-    tampers("talks_for_its_supervisor", ECHOES),
+    # Only root can open what the supervisor has open.
+    *(
+        tampers(name, ECHOES) if ROOT else fails_echo(name, "connection-closed", linux=True)
+        for name in ("talks_to_its_supervisor", "talks_for_its_supervisor")
+    ),
 )
 
 RESTARTS = (

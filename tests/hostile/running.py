@@ -12,16 +12,20 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 
 from coach.processes import alive, descendants, listeners, poll
 from coach.runtime.supervisor import become_subreaper
-from tests.hostile.cases import Case
+from tests.hostile.cases import ROOT, Case
 
 HERE = Path(__file__).parent
 PACK = HERE / "pack"
 SERVERS = HERE / "servers"
 GRACE = 1.0
 """Seconds after the end of coach in which the system may still be burying processes that coach has killed."""
+ORDINARY = ("setpriv", "--bounding-set=-dac_override,-dac_read_search,-sys_ptrace,-perfmon,-sys_admin") if ROOT else ()
+"""Begins a command that may do with files and processes what an ordinary account may, and no more."""
+needs_ordinary_account = pytest.mark.skipif(ROOT and shutil.which("setpriv") is None, reason="root needs setpriv")
 DOCKERFILE = """\
 FROM python:3.13-slim
 ENV HOST=0.0.0.0 PYTHONDONTWRITEBYTECODE=1

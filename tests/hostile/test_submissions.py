@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.hostile.cases import CASES, PASSED, Case
-from tests.hostile.running import Place, fill_for, grade
+from tests.hostile.running import ORDINARY, Place, fill_for, grade, needs_ordinary_account
 
 CONTAINED = [case for case in CASES if case.container is not None]
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e]")
@@ -63,21 +63,18 @@ def test_the_correct_server_passes(place: Place) -> None:
     assert place.leftovers() == []
 
 
+@needs_ordinary_account
 def test_the_submission_sees_nothing_of_coach(place: Place) -> None:
-    place.fill("python3 reaches_for_the_grader.py", "reaches_for_the_grader.py")
-    person = {
-        "GITHUB_TOKEN": "secret-1",
-        "COACH_HOME": "secret-2",
-        "PYTHONPATH": str(place.home),
-        "VIRTUAL_ENV": "secret-3",
-    }
+    place.fill("exec python3 reaches_for_the_grader.py", "reaches_for_the_grader.py")
+    person = {"GITHUB_TOKEN": "secret-1", "COACH_HOME": "secret-2", "PYTHONPATH": str(place.home), "DEBUG": "secret-3"}
 
-    grade(place, env=place.environment(person))
+    grade(place, program=(*ORDINARY, sys.executable, "-m", "coach"), env=place.environment(person))
 
     seen = json.loads((place.workspace / "seen.json").read_text())
     declared = {"GREETING", "PORT", "DATA_DIR", "HOME", "TMPDIR", "PATH", "PYTHONUNBUFFERED"}
     assert declared <= set(seen["environment"])
-    assert not set(person) & {*seen["environment"], *seen["parent"]}
+    assert not set(person) & set(seen["environment"])
+    assert [list(environment) for environment in seen["above"]] == [["unreadable"], ["unreadable"]]
     assert "secret" not in json.dumps(seen)
     assert str(place.home) not in json.dumps(seen)
     assert seen["modules"] == []

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.hostile.cases import PASSED, USAGE
-from tests.hostile.running import SERVERS, Place, grade
+from tests.hostile.running import ORDINARY, SERVERS, Place, grade, needs_ordinary_account
 
 # Stands in for uvicorn and flask: takes its port from the command line alone.
 LAUNCHER = f"""\
@@ -193,13 +193,11 @@ def test_a_broken_plugin_beside_coach_does_no_harm(place: Place) -> None:
     assert place.leftovers() == []
 
 
-@pytest.mark.skipif(shutil.which("setpriv") is None or os.geteuid() != 0, reason="needs root and setpriv")
+@needs_ordinary_account
 def test_folders_without_rights_are_removed_by_those_who_have_no_more(place: Place) -> None:
-    """Root without its right to read everything stands in for an ordinary account."""
     place.fill("python3 links_out_of_its_data.py", "links_out_of_its_data.py")
-    ordinary = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
 
-    result = grade(place, program=(*ordinary, sys.executable, "-m", "coach"))
+    result = grade(place, program=(*ORDINARY, sys.executable, "-m", "coach"))
 
     assert result.exit_code == PASSED, result.output
     assert place.leftovers() == []
