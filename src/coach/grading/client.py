@@ -24,6 +24,8 @@ KEPT_REQUEST = 64 << 10
 KEPT_RESPONSE = 8 << 10
 """Characters of a body that a report keeps."""
 TRANSPORT_ERRORS = (httpcore.NetworkError, httpcore.TimeoutException, httpcore.RemoteProtocolError)
+# An exclamation mark leaves the quotes: within them interactive shells look for an earlier command.
+_IN_DOUBLE_QUOTES = str.maketrans({char: f"\\{char}" for char in '\\"$`'} | {"!": "\"'!'\""})
 _DULL_REQUEST = {"accept", "accept-encoding", "connection", "content-length", "host", "user-agent"}
 _DULL_RESPONSE = {"connection", "content-length", "date", "keep-alive", "server", "transfer-encoding", "x-powered-by"}
 
@@ -66,7 +68,7 @@ class Reply:
 
     def preview(self) -> str:
         """Return the start of the body as text for a message."""
-        return excerpt(self.content[:4096].decode("utf-8", "replace"))
+        return excerpt(self.content.decode("utf-8", "replace"))
 
 
 class Wire:
@@ -95,8 +97,9 @@ class Api:
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
         self._deadline = Deadline()
+        self._transport = Transport(self._deadline)
         self._client = httpx.Client(
-            transport=Transport(self._deadline),
+            transport=self._transport,
             trust_env=False,
             headers={"user-agent": "coach", "accept-encoding": "identity"},
         )
@@ -138,30 +141,46 @@ class Api:
 
         Raises:
             CheckFailed: with code `crashed`, `hung`, `connection-closed`, `invalid-http`, `body-too-large` or
-                `check-timeout`, when no whole answer came.
+                `check-timeout`, when no whole answer came; without one, when an id or a token that the server gave out
+                fits into no request.
         """
         host, port = self._wire.address()
-        request = self._client.build_request(
-            method,
-            f"http://{host}:{port}{self._wire.base_path}{path}",
-            json=json,
-            content=content,
-            params=params or None,
-            headers=headers,
-        )
+        try:
+            request = self._client.build_request(
+                method,
+                f"http://{host}:{port}{self._wire.base_path}{path}",
+                json=json,
+                content=content,
+                params=params or None,
+                headers=headers,
+            )
+        except (httpx.InvalidURL, UnicodeEncodeError) as exc:
+            raise _unsendable(method, path, exc) from exc
         limit = min(self._wire.budget.left(), REQUEST_LIMIT)
         started = time.monotonic()
         self._deadline.begin(limit)
         response: httpx.Response | None = None
         body = b""
         try:
-            response = self._client.send(request, stream=True)
+            response = self._send(request)
             body = _read(response, self._deadline)
         except TRANSPORT_ERRORS as exc:
             raise self._wire.failure(exc) from exc
+        except httpcore.LocalProtocolError as exc:
+            raise _unsendable(method, path, exc) from exc
         finally:
             self._record(request, response, body, time.monotonic() - started)
         return Reply(response.status_code, response.headers, body)
+
+    def _send(self, request: httpx.Request) -> httpx.Response:
+        """Send a request and keep the cookies of its answer.
+
+        Not by way of the client: that looks where a redirect leads, and gives up on a location that makes no sense.
+        """
+        response = self._transport.handle_request(request)
+        response.request = request
+        self._client.cookies.extract_cookies(response)
+        return response
 
     def _record(self, request: httpx.Request, response: httpx.Response | None, body: bytes, seconds: float) -> None:
         sent = request.content.decode("utf-8", "replace")
@@ -203,17 +222,28 @@ class Api:
 def curl(method: str, path: str, headers: Mapping[str, str], body: str) -> str:
     """Write a request as a command to paste; $URL stands for where the server listens."""
     words = ["curl", "-i"]
-    if method != "GET":
+    if method == "HEAD":
+        words.append("--head")
+    elif method != "GET":
         words += ["-X", method]
-    quoted = [shlex.quote(word) for word in words]
-    quoted.append(
-        '"$URL' + path.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$").replace("`", "\\`") + '"'
-    )
+    if any(char in path for char in "[]{}"):
+        words.append("--globoff")  # else curl takes brackets and braces for a list of addresses
+    words.append('"$URL' + path.translate(_IN_DOUBLE_QUOTES) + '"')
     for name, value in headers.items():
-        quoted += ["-H", shlex.quote(f"{name}: {value}")]
+        words += ["-H", shlex.quote(f"{name}: {value}" if value else f"{name};")]
     if body:
-        quoted += ["--data-binary", shlex.quote(body)]
-    return " ".join(quoted)
+        if "content-type" not in headers:
+            words += ["-H", "content-type:"]  # else curl says that it sends a form
+        words += ["--data-raw", shlex.quote(body)]
+    return " ".join(words)
+
+
+def _unsendable(method: str, path: str, exc: Exception) -> CheckFailed:
+    return CheckFailed(
+        f"What the server gave out fits into no request: {exc}.",
+        expected="ids and tokens without control characters, of a sensible length",
+        got=excerpt(f"{method} {path}"),
+    )
 
 
 def _read(response: httpx.Response, deadline: Deadline) -> bytes:

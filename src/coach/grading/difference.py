@@ -9,9 +9,9 @@ WIDTH = 160
 """Characters of a value that a message shows."""
 
 
-def show(value: Any, at: int = 0, width: int = WIDTH) -> str:
-    """Write a JSON value as text, cut to `width` characters around the character `at`."""
-    return excerpt(json.dumps(value, ensure_ascii=False, default=repr), at, width)
+def show(value: Any) -> str:
+    """Write a JSON value as text, cut to a sensible length."""
+    return excerpt(_text(value))
 
 
 def excerpt(text: str, at: int = 0, width: int = WIDTH) -> str:
@@ -45,22 +45,19 @@ def first_difference(expected: Any, got: Any, path: str = "") -> tuple[str, str,
                 return found
         extra = next((key for key in got if key not in expected), None)
         return None if extra is None else (_join(path, extra), "no such field", show(got[extra]))
-    if isinstance(expected, list) and isinstance(got, list):
+    if isinstance(expected, (list, tuple)) and isinstance(got, list):
         for index, (one, other) in enumerate(zip(expected, got, strict=False)):
             found = first_difference(one, other, _join(path, index))
             if found:
                 return found
         if len(expected) != len(got):
-            return path, f"{len(expected)} elements", f"{len(got)} elements"
+            return path, _elements(len(expected)), _elements(len(got))
         return None
     if same_kind(expected, got) and expected == got:
         return None
-    if isinstance(expected, str) and isinstance(got, str):
-        at = next(
-            (i for i, (a, b) in enumerate(zip(expected, got, strict=False)) if a != b), min(len(expected), len(got))
-        )
-        return path, show(expected, at), show(got, at)
-    return path, show(expected), show(got)
+    one, other = _text(expected), _text(got)
+    at = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    return path, excerpt(one, at), excerpt(other, at)
 
 
 def missing_from(expected: Any, got: Any, path: str = "") -> tuple[str, str, str] | None:
@@ -78,6 +75,14 @@ def missing_from(expected: Any, got: Any, path: str = "") -> tuple[str, str, str
 def same_kind(one: Any, other: Any) -> bool:
     """Tell whether two JSON values are of one JSON type: Python takes True for 1, JSON does not."""
     return isinstance(one, bool) == isinstance(other, bool)
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=repr)
+
+
+def _elements(number: int) -> str:
+    return "1 element" if number == 1 else f"{number} elements"
 
 
 def _join(path: str, key: object) -> str:

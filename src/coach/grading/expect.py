@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -11,6 +11,10 @@ from coach.errors import CheckFailed
 from coach.grading.client import Reply
 from coach.grading.difference import excerpt, first_difference, missing_from, show
 
+DEPTH = 100
+"""Levels of nesting that a body may have: comparing and showing it goes one call deeper for each."""
+DIGITS = 1000
+"""Digits that a number may have."""
 JsonType = type | tuple[type, ...]
 _KINDS: dict[type, str] = {
     bool: "true or false",
@@ -146,9 +150,11 @@ def parse(reply: Reply, hint: str = "") -> Any:
     Raises:
         CheckFailed: with code `not-json`, saying what came instead.
     """
-    content_type = reply.headers.get("content-type", "no content type").split(";")[0]
+    content_type = reply.headers.get("content-type", "no content type").split(";")[0].strip().lower()
     try:
-        return json.loads(reply.content.decode("utf-8"), parse_constant=_refuse_constant)
+        value = json.loads(
+            reply.content.decode("utf-8"), parse_constant=_refuse_constant, parse_int=_refuse_huge_number
+        )
     except UnicodeDecodeError as exc:
         problem = f"The body is not UTF-8: byte {exc.start} cannot be decoded."
     except RecursionError:
@@ -160,12 +166,41 @@ def parse(reply: Reply, hint: str = "") -> Any:
             problem = "The answer is an HTML page, where JSON was due."
         else:
             problem = f"The body is not JSON: {exc}."
+    else:
+        if not _is_deeper(value, DEPTH):
+            return value
+        raise CheckFailed(
+            f"The body is nested more than {DEPTH} levels deep.",
+            expected="arrays and objects that a person can follow",
+            got=reply.preview(),
+            hint=hint,
+        )
     got = f"{content_type}: {reply.preview()}" if reply.content else "an empty body"
     raise CheckFailed(problem, expected="a JSON body", got=got, hint=hint, code="not-json")
 
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON value (RFC 8259, section 6)")
+
+
+def _refuse_huge_number(digits: str) -> int:
+    if len(digits) > DIGITS:
+        raise ValueError(f"a number has {len(digits):,} digits")
+    return int(digits)
+
+
+def _is_deeper(value: Any, limit: int) -> bool:
+    """Tell whether arrays and objects are nested deeper than `limit`."""
+    level = [value]
+    for _ in range(limit):
+        level = [inner for outer in level for inner in _inside(outer)]
+    return any(isinstance(each, (dict, list)) for each in level)
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def _is(value: Any, kind: type) -> bool:
