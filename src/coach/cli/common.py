@@ -43,7 +43,7 @@ def chosen_pack(path: Path | None) -> Pack:
         pack = find_pack(named[1], named[2] or "")
     else:
         pack = open_pack(path.resolve())
-        refuse_in_workspace(path.absolute())
+        refuse_in_workspace(Path(os.path.abspath(path)))  # noqa: PTH100 - a link in a workspace is the learner's too
     refuse_in_workspace(pack.root)
     return pack
 

@@ -46,9 +46,9 @@ def add(source: str, yes: bool) -> int:
         if not (yes or _is_trusted(entry, pack)):
             click.echo("Nothing was added.")
             return EXIT_FAILED
+        first = next(iter(pack.ids()), None)
         before = registry.add(entry, pack.root)
     click.echo(f"{_change(before, entry)} the pack {entry.id} ({_revision(entry)}, content {entry.hash[:SHOWN_HASH]}).")
-    first = next(iter(pack.ids()), None)
     if first is not None:
         click.echo(f"\nNext: coach list, or coach start {entry.id}/{first}")
     return EXIT_PASSED
