@@ -243,7 +243,7 @@ def _scratch() -> Iterator[Path]:
         folder = Path(tempfile.mkdtemp(prefix="coach-run-"))
     except OSError as exc:
         raise PrerequisiteError(
-            f"There is no room for the run's files in {tempfile.gettempdir()}: {exc.strerror}.",
+            f"The run's temporary files cannot be written: {exc.strerror}.",
             "Free some space, or point TMPDIR to a folder with room.",
         ) from exc
     try:

@@ -25,13 +25,17 @@ def find_workspace(start: Path) -> Workspace:
     Raises:
         InputError: when there is none, or its coach.toml is broken.
     """
-    start = start.resolve()
-    if not start.is_dir():
-        raise InputError(f"{start} is not a folder.", "Name the folder that holds coach.toml.")
-    for folder in (start, *start.parents):
-        if (folder / MARK).exists():
-            return Workspace(folder, read_toml(folder / MARK, WorkspaceConfig, InputError))
-    raise InputError(
-        f"There is no {MARK} in {start} or above it, so this is no workspace.",
-        "Go to the folder that `coach start` made, or name it: coach grade DIR",
-    )
+    try:
+        start = start.resolve()
+        if not start.is_dir():
+            raise InputError(f"{start} is not a folder.", "Name the folder that holds coach.toml.")
+        root = next((folder for folder in (start, *start.parents) if (folder / MARK).exists()), None)
+    except (OSError, RuntimeError) as exc:  # Python before 3.13 raises RuntimeError for links that lead in a circle
+        reason = exc.strerror if isinstance(exc, OSError) else "its links lead in a circle"
+        raise InputError(f"{start} cannot be looked into: {reason}.", "Check the permissions of this folder.") from exc
+    if root is None:
+        raise InputError(
+            f"There is no {MARK} in {start} or above it, so this is no workspace.",
+            "Go to the folder that `coach start` made, or name it: coach grade DIR",
+        )
+    return Workspace(root, read_toml(root / MARK, WorkspaceConfig, InputError))

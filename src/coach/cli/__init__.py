@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from contextlib import suppress
+from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -15,7 +16,7 @@ import click
 from coach import __version__
 from coach.cli.lazy import LazyGroup
 from coach.cli.streams import make_safe, no_color
-from coach.errors import EXIT_INTERRUPTED, EXIT_NOT_GRADED, EXIT_PASSED, CoachError
+from coach.errors import EXIT_INTERRUPTED, EXIT_NOT_GRADED, EXIT_PASSED, CoachError, InputError
 
 COMMANDS = {
     "list": ("coach.cli.catalog", "list_exercises", "Show the exercises."),
@@ -56,6 +57,7 @@ def main() -> NoReturn:
 
 def _run() -> int:
     try:
+        _stand_somewhere()
         result: Any = cli.main(prog_name="coach", standalone_mode=False)
     except CoachError as error:
         complain(error)
@@ -84,6 +86,18 @@ def _run() -> int:
         )
         return EXIT_NOT_GRADED
     return result if isinstance(result, int) else 0
+
+
+def _stand_somewhere() -> None:
+    """Make sure that the current folder exists, which every command takes for granted.
+
+    Raises:
+        InputError: when it was removed.
+    """
+    try:
+        Path.cwd()
+    except FileNotFoundError as exc:
+        raise InputError("The current folder no longer exists.", "Go to another one: cd") from exc
 
 
 def complain(error: CoachError) -> None:

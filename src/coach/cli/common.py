@@ -17,6 +17,8 @@ from coach.model import Exercise
 from coach.reports.text import clean
 from coach.workspace import MARK, Workspace
 
+FOLDER = click.Path(path_type=Path, readable=False)
+"""A folder whose rights are not looked at here: the message about them is our own."""
 PACK_OPTION = click.option(
     "--pack",
     "pack_path",

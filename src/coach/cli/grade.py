@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from coach.catalog.packs import Pack
-from coach.cli.common import PACK_OPTION, Progress, pack_of, refuse_output, write_output
+from coach.cli.common import FOLDER, PACK_OPTION, Progress, pack_of, refuse_output, write_output
 from coach.errors import EXIT_FAILED, EXIT_NOT_GRADED, EXIT_PASSED, InputError
 from coach.model import CheckResult, Exercise, Report, Stack, to_json
 from coach.reports.terminal import Terminal
@@ -53,7 +53,7 @@ class Screen:
 
 
 @click.command()
-@click.argument("folder", metavar="[DIR]", required=False, default=".", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="[DIR]", required=False, default=".", type=FOLDER)
 @click.option(
     "--check", "checks", metavar="NAME", multiple=True, help="Run this check and what it needs; may be repeated."
 )
