@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import signal
@@ -16,7 +17,7 @@ import click
 from coach import __version__
 from coach.cli.lazy import LazyGroup
 from coach.cli.streams import make_safe, no_color
-from coach.errors import EXIT_INTERRUPTED, EXIT_NOT_GRADED, EXIT_PASSED, CoachError, InputError
+from coach.errors import EXIT_INTERRUPTED, EXIT_NOT_GRADED, EXIT_PASSED, CoachError, InputError, PrerequisiteError
 
 COMMANDS = {
     "list": ("coach.cli.catalog", "list_exercises", "Show the exercises."),
@@ -76,16 +77,26 @@ def _run() -> int:
         # Whoever read our output has gone, as `head` does; Python would complain once more while it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_INTERRUPTED
-    except Exception:  # noqa: BLE001 - the one boundary; whatever comes here is a bug
-        import traceback  # noqa: PLC0415 - bugs are rare
-
-        traceback.print_exc()
-        click.echo(
-            f"\nThis is a bug in coach {__version__}, not in your code. Please report it with the lines above.",
-            err=True,
-        )
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+            return _bug()
+        what = error.filename or "The output"
+        complain(PrerequisiteError(f"{what} cannot be written: {error.strerror}.", "Free some space on that disk."))
         return EXIT_NOT_GRADED
+    except Exception:  # noqa: BLE001 - the one boundary; whatever comes here is a bug
+        return _bug()
     return result if isinstance(result, int) else 0
+
+
+def _bug() -> int:
+    """Show the exception that nobody has foreseen, and ask for a report."""
+    import traceback  # noqa: PLC0415 - bugs are rare
+
+    traceback.print_exc()
+    click.echo(
+        f"\nThis is a bug in coach {__version__}, not in your code. Please report it with the lines above.", err=True
+    )
+    return EXIT_NOT_GRADED
 
 
 def _stand_somewhere() -> None:

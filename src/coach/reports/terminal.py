@@ -105,7 +105,7 @@ class Terminal:
             [
                 "",
                 f"{paint(verdict, 'bold', 'green' if passed_all else 'red')}  {counts}",
-                paint(f"{times}; seed {report.seed}", "dim"),
+                *(paint(line, "dim") for line in wrap(f"{times}; seed {report.seed}", self._width)),
             ]
         )
 
