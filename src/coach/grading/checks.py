@@ -62,16 +62,18 @@ def in_order(checks: Iterable[CheckInfo]) -> list[CheckInfo]:
     """Put every check after those that it needs, and keep the order of the file otherwise.
 
     Raises:
-        ContentError: when a needed check is not in the grader.
+        ContentError: when a needed check is not in the grader, or needs itself by way of others.
     """
     known = {found.name: found for found in checks}
     ordered: dict[str, CheckInfo] = {}
 
-    def place(found: CheckInfo) -> None:
+    def place(found: CheckInfo, above: tuple[str, ...] = ()) -> None:
+        if found.name in above:
+            raise ContentError(f"{found.name} needs itself.", "Give every check a name of its own.")
         for name in found.needs:
             if name not in known:
                 raise ContentError(f"{found.name} needs {name}, which is no check of this grader.")
-            place(known[name])
+            place(known[name], (*above, found.name))
         ordered.setdefault(found.name, found)
 
     for found in known.values():

@@ -121,15 +121,14 @@ class GraderPlugin:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Block a check that cannot be judged, and bring back a program that an earlier check has ended."""
-        info = self._checks[item.name]
-        for name in info.needs:
-            if self.run.results[name].outcome != "passed":
-                raise Blocked(name)
         by = self.run.blocked_by()
         if by == TamperedError.code:
             raise TamperedError("The submission tampered with coach earlier in this run.")
         if by:
             raise Blocked(by)
+        for name in self._checks[item.name].needs:
+            if self.run.results[name].outcome != "passed":
+                raise Blocked(name)
         self._make_sure_it_runs()
         self.run.program.log.settle()
         self.run.log_mark = self.run.program.log.mark()
@@ -160,8 +159,6 @@ class GraderPlugin:
     def _judge(self, info: CheckInfo, exchanges: list[Any]) -> None:
         """Turn what a check raised into its outcome, by type alone."""
         run, raised = self.run, self._raised
-        if isinstance(raised, (KeyboardInterrupt, SystemExit)):
-            return
         if not isinstance(raised, (Blocked, TamperedError)):
             raised = self._look_at_the_program(raised)
         if isinstance(raised, TamperedError):
