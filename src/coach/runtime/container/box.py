@@ -26,8 +26,12 @@ VOLUME = "/var/coach"
 DATA_DIR = f"{VOLUME}/data"
 HOME = "/home/coach"
 CPUS = 2
-TASK_LIMIT = 4 * PROCESS_LIMIT
-"""What the kernel refuses to exceed: it counts threads, and a process has several."""
+TASK_LIMIT = PROCESS_LIMIT + 128
+"""What the kernel refuses to exceed; it counts threads, of which processes have several."""
+KERNEL_MEMORY = 128 << 20
+"""Bytes on top of the limit. In a container, unlike for a process, what the kernel keeps for each process counts too;
+and as many processes as may run shall fit, so that too many of them are told apart from too much memory.
+"""
 HELD = 0.2
 """Seconds that a connection through a published port must last to be one to the program."""
 IPV6 = Path("/proc/sys/net/ipv6")
@@ -65,7 +69,7 @@ class Box:
             self.container.put_archive(VOLUME, _folder_for_everyone(Path(DATA_DIR).name))
 
     def _options(self, env: Mapping[str, str], limits: Limits) -> dict[str, Any]:
-        memory, half = limits.memory_bytes, limits.memory_bytes // 2
+        memory = limits.memory_bytes + KERNEL_MEMORY
         options: dict[str, Any] = {
             "labels": self._engine.labels,
             "network": self._engine.name,
@@ -80,7 +84,7 @@ class Box:
             # As the first process of a container, a server would be deaf to SIGTERM unless it handles it.
             "init": True,
             "read_only": True,
-            "tmpfs": dict.fromkeys(("/tmp", HOME), f"mode=1777,exec,size={half}"),  # noqa: S108 - the container's own
+            "tmpfs": dict.fromkeys(("/tmp", HOME), f"mode=1777,exec,size={limits.memory_bytes // 2}"),  # noqa: S108 - the container's own
             "mounts": [Mount(VOLUME, self._engine.name)],
             "cap_drop": ["ALL"],
             "security_opt": ["no-new-privileges"],
