@@ -107,6 +107,18 @@ def test_dropped_lines_are_told_with_their_number() -> None:
     assert "1,234,567 lines" in notice.message
 
 
+@pytest.mark.parametrize(
+    ("ended", "said"),
+    [
+        (Exit(code=0), "ended with exit code 0"),
+        (Exit(signal=signal.SIGTERM), "was ended by SIGTERM"),
+        (Exit(signal=63), "was ended by signal 63"),
+    ],
+)
+def test_an_end_is_said_in_words(ended: Exit, said: str) -> None:
+    assert str(ended) == said
+
+
 # ── the log ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -137,7 +137,7 @@ class GraderPlugin:
 
     def _make_sure_it_runs(self) -> None:
         run = self.run
-        if not (run.stopped_by_check or run.program.ended()):
+        if not (run.stopped_by_check or run.env_changed or run.program.ended()):
             return
         try:
             run.revive()

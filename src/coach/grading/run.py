@@ -40,6 +40,8 @@ class Run:
     hung: int = 0
     started: float = field(default_factory=time.monotonic)
     stopped_by_check: bool = False
+    env_changed: bool = False
+    """A check has started the program with other variables; the next one gets it with those that are declared."""
     log_mark: int = 0
     wire: Wire = field(init=False)
 
@@ -57,7 +59,7 @@ class Run:
         self.on_ready()
 
     def revive(self) -> None:
-        """Start the program again on the same data, after a crash, a hang, or a check that left it stopped.
+        """Start the program again on the same data, after a crash, a hang, or a check that left it stopped or changed.
 
         Raises:
             SubmissionError: the cause, when it no longer boots.
@@ -65,7 +67,7 @@ class Run:
         self.program.stop()
         self.program.start()
         self.program.wait_ready()
-        self.stopped_by_check = False
+        self.stopped_by_check = self.env_changed = False
 
     def crashed(self) -> Exit | None:
         """Tell how the program ended, if it did so by itself."""

@@ -95,6 +95,7 @@ class Server:
         with self._off_the_clock():
             mark = self._run.program.log.mark()
             self._run.program.start(env)
+            self._run.env_changed = bool(env)
             try:
                 self._run.program.wait_ready()
             except SubmissionError as error:

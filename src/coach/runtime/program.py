@@ -58,7 +58,8 @@ class Exit:
         if self.limit == "processes":
             return "was stopped because it started too many processes"
         if self.signal is not None:
-            return f"was ended by {signal.Signals(self.signal).name}"
+            known = self.signal in list(signal.Signals)
+            return f"was ended by {signal.Signals(self.signal).name if known else f'signal {self.signal}'}"
         # A shell tells that a signal ended its command by adding 128 to the signal's number (POSIX, section 2.8.2).
         known = {128 + number: number.name for number in signal.Signals}
         by = f" ({known[self.code]})" if self.code in known else ""
