@@ -129,11 +129,10 @@ def _read(pack: Pack, name: str) -> _Content:
 
 def _broken(pack: Pack, name: str, error: ContentError) -> Proof:
     violation = Violation(case=name, file=f"exercises/{name}", message=f"{error.message} {error.hint}".strip())
-    manifest = pack.manifest
     return Proof(
         format=FORMAT,
         coach=__version__,
-        pack=PackRef(id=manifest.id, revision=manifest.version, hash=""),
+        pack=PackRef(id=pack.manifest.id, revision=pack.revision, hash=""),
         exercise=name,
         results=(),
         killed={},

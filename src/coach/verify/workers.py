@@ -98,18 +98,16 @@ def _begin(
         done(CaseResult(case=case, report=None, problem=sentence(error), seconds=time.monotonic() - since))
         return
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_work, args=(str(folder), pack.root, settings.container, sender), daemon=True)
+    process = context.Process(target=_work, args=(str(folder), pack, settings.container, sender), daemon=True)
     process.start()
     sender.close()
     running[receiver] = _Running(case, process, folder, since)
 
 
-def _work(folder: str, pack_root: Path, container: bool, sender: Connection) -> None:
+def _work(folder: str, pack: Pack, container: bool, sender: Connection) -> None:
     """Grade one workspace in this process, and send the report, or why there is none."""
-    from coach.catalog.packs import open_pack  # noqa: PLC0415 - in the worker alone
-
     try:
-        report = grade(find_workspace(Path(folder)), open_pack(pack_root), Options(container=container), _Quiet())
+        report = grade(find_workspace(Path(folder)), pack, Options(container=container), _Quiet())
         sender.send((to_json(report), ""))
     except CoachError as error:
         sender.send(("", sentence(error)))
