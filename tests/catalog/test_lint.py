@@ -130,10 +130,10 @@ MISTAKES = (
     Mistake(FAULTS, '["test_creates_an_item"]', '["test_create"]', 'fails "test_create", wh', '"test_', '"answers-200'),
     Mistake(FAULTS, "", '[[fault]]\nname = "x"\nwhy = "y"\nfails = []\nedit = []\n', "has no edit", "", '"x"'),
     Mistake(FAULTS, 'stack = "express"', 'stack = "expres"', 'for the stack "expres"', '"express"', '"answers-200'),
-    Mistake(FAULTS, '"src/routes.js"', '"src/route.js"', 'has no file "src/route.js"', "Name a file", '"answers-200'),
+    Mistake(FAULTS, '"src/routes.js"', '"src/route.js"', 'edits "src/route.js"', "Name a file", '"answers-200'),
     Mistake(FAULTS, ", min_length=1", ", min_length=2", "find matches 0 times", "Copy", '"accepts-an-empty-name"'),
     Mistake(FAULTS, '"id: randomUUID()"', '"item"', "find matches", "lines around", '"gives-one-id-twice"'),
-    Mistake(FAULTS, '"id: name"', '"id: randomUUID()"', "an edit changes nothing", "", '"gives-one-id-twice"'),
+    Mistake(FAULTS, '"id: name"', '"id: randomUUID()"', "an edit that changes nothing", "", '"gives-one-id-twice"'),
     Mistake(CUSTOM, '"book-shelf"', '"shelf"', 'exercise is "shelf"', '"book-shelf"', "exercise ="),
     Mistake(CUSTOM, "format = 1", "format = 2", "has format 2", "Upgrade"),
 )
@@ -232,7 +232,14 @@ def test_shared_fixtures_obey_the_rules_of_graders(root: Path) -> None:
     write(root / "graders/conftest.py", '"""Shared."""\n\nimport requests\n')
     assert [shown(root, found) for found in findings(root)] == ["graders/conftest.py:3: imports requests."]
     write(root / "graders/conftest.py", "def\n")
-    assert [found.broken for found in findings(root)] == [True]
+    assert [shown(root, found).split(" cannot")[0] for found in findings(root)] == ["graders/conftest.py:1:"]
+
+
+def test_a_status_that_a_shared_fixture_asserts_counts(root: Path) -> None:
+    change(root, MANIFEST, "[201, 400, 422]", "[201, 400, 413, 422]")
+    assert [found.message for found in findings(root)] == ["POST /items answers 413, but no check asks for 413."]
+    write(root / "graders/conftest.py", "TOO_LARGE = 413\n")
+    assert findings(root) == []
 
 
 def test_exercises_that_require_each_other_are_both_named(root: Path) -> None:

@@ -35,35 +35,34 @@ def edits_match(subject: Subject) -> Iterator[Finding]:
     """Every edit is for a stack of the exercise, names a file of its reference and matches there exactly once."""
     path = subject.folder / "faults.toml"
     for fault in subject.fault_list:
-        if not fault.edit:
-            line = line_of(path, f'name = "{fault.name}"')
-            yield Finding(path, f'the fault "{fault.name}" has no edit.', "Say in [[fault.edit]] what is wrong.", line)
-        yield from _edits(subject, fault)
+        problems = list(_problems(subject, fault))
+        line = line_of(path, f'name = "{fault.name}"') if problems else 0
+        for message, hint in problems:
+            yield Finding(path, f'the fault "{fault.name}" {message}', hint, line)
 
 
-def _edits(subject: Subject, fault: Fault) -> Iterator[Finding]:
-    """Make the edits of a fault one after the other, as `coach pack verify` does."""
-    path = subject.folder / "faults.toml"
-    where = f'the fault "{fault.name}"'
-    line = line_of(path, f'name = "{fault.name}"')
+def _problems(subject: Subject, fault: Fault) -> Iterator[tuple[str, str]]:
+    """Make the edits of a fault one after the other, as `coach pack verify` does; yield each problem and its remedy."""
     texts: dict[tuple[str, str], str] = {}
+    if not fault.edit:
+        yield "has no edit.", "Say in [[fault.edit]] what is wrong."
     for edit in fault.edit:
         if edit.stack not in subject.exercise.stacks:
-            message = f'{where} has an edit for the stack "{edit.stack}", which exercise.toml does not offer.'
-            yield Finding(path, message, nearest(edit.stack, subject.exercise.stacks), line)
+            hint = nearest(edit.stack, subject.exercise.stacks)
+            yield f'has an edit for the stack "{edit.stack}", which exercise.toml does not offer.', hint
             continue
         key = (edit.stack, edit.file)
         text = texts[key] if key in texts else subject.reference_file(*key)
         if text is None:
-            message = f'{where}: the reference for {edit.stack} has no file "{edit.file}".'
-            yield Finding(path, message, "Name a file of the reference or of the starter below it.", line)
+            hint = "Name a file of the reference or of the starter below it."
+            yield f'edits "{edit.file}", which the reference for {edit.stack} does not have.', hint
             continue
         found = text.count(edit.find)
         if found != 1:
-            start = edit.find.strip().splitlines()[0][:60] if edit.find.strip() else edit.find
-            message = f'{where}: find matches {found} times in {edit.stack}\'s {edit.file}: "{start}"'
+            start = edit.find.strip().partition("\n")[0][:60]
             hint = "Copy the line as the reference has it." if not found else "Add the lines around it."
-            yield Finding(path, message, f"It must match exactly once. {hint}", line)
+            message = f'has an edit whose find matches {found} times in the {edit.file} of {edit.stack}: "{start}"'
+            yield message, f"It must match exactly once. {hint}"
         elif edit.find == edit.replace:
-            yield Finding(path, f"{where}: an edit changes nothing.", "Let replace differ from find.", line)
+            yield "has an edit that changes nothing.", "Let replace differ from find."
         texts[key] = text.replace(edit.find, edit.replace)

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from coach.catalog.lint.subject import Finding, Subject, line_of
+from coach.catalog.lint.subject import Finding, Subject, line_of, parse
 from coach.errors import nearest
 
 _EXPECT = "Read replies through expect: expect(reply).body() fails as the learner's, not as the grader's."
@@ -90,7 +90,9 @@ def statuses_are_promised(subject: Subject) -> Iterator[Finding]:
             told.add(code)
             hint = f"Say in instructions.md when {code} is right, or do not ask for it."
             yield Finding(subject.grader, f"asserts the status {code}, which the instructions do not name.", hint, line)
-    numbers = {node.value for node in ast.walk(subject.code) if isinstance(node, ast.Constant)}
+    shared = subject.pack.root / "graders" / "conftest.py"
+    trees = [subject.code, *([parse(shared)] if shared.is_file() else [])]
+    numbers = {node.value for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant)}
     for route in subject.exercise.routes:
         for code in route.answers:
             if code not in numbers:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from coach.catalog.lint.subject import Finding, Subject, line_of
-from coach.catalog.packs import files_below
 from coach.errors import ContentError, InputError, nearest
 from coach.model import Exercise, WorkspaceConfig, read_toml
 
@@ -71,7 +70,7 @@ def references_exist(subject: Subject) -> Iterator[Finding]:
     """The main stacks have references; one for `custom` is a workspace of this exercise."""
     for stack in MAIN_STACKS:
         folder = subject.folder / "reference" / stack
-        if stack in subject.exercise.stacks and not any(files_below(folder)):
+        if stack in subject.exercise.stacks and not subject.references[stack]:
             hint = f"Write the files that make the {stack} starter pass."
             yield Finding(folder, "is missing: without a reference nothing shows that this stack can pass.", hint)
     if not (subject.folder / "reference" / "custom").is_dir():

@@ -77,7 +77,8 @@ def _apply(subject: Subject) -> Iterator[Finding]:
     yield from missing
     no_text = list(layout.files_are_text(subject))
     yield from no_text
-    files = [*(subject.folder / name for name in sorted(layout.FILES)), subject.grader, subject.custom]
+    shared = subject.pack.root / "graders" / "conftest.py"
+    files = [*(subject.folder / name for name in sorted(layout.FILES)), subject.grader, subject.custom, shared]
     for rule in RULES if not no_text else ():
         try:
             yield from rule(subject)

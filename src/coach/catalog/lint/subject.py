@@ -114,9 +114,14 @@ class Subject:
             if stack.id in self.exercise.stacks
         }
 
+    @cached_property
+    def references(self) -> dict[str, dict[str, Path]]:
+        """The files of each stack's reference, by their relative paths."""
+        return {stack: dict(files_below(self.folder / "reference" / stack)) for stack in self.exercise.stacks}
+
     def reference_file(self, stack: str, name: str) -> str | None:
         """Return a text file of a stack's reference, or None where the reference has no such file."""
-        own = dict(files_below(self.folder / "reference" / stack)).get(name)
+        own = self.references.get(stack, {}).get(name)
         if own is not None:
             return own.read_text(encoding="utf-8", errors="replace")
         rendered = {} if stack == "custom" else self.starters.get(stack, {})

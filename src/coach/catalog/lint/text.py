@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 from coach.catalog.instructions import hints, tasks
 from coach.catalog.lint.subject import Finding, Subject, line_of
-from coach.catalog.packs import files_below
 from coach.errors import nearest
 
 SHORTEST_CODE = 20
@@ -66,8 +65,8 @@ def hints_hold_no_code(subject: Subject) -> Iterator[Finding]:
         yield Finding(subject.hints, "holds a block of code.", remedy, line)
     sources = {
         f"{stack}/{name}": [_squeeze(line) for line in path.read_text("utf-8", "replace").splitlines()]
-        for stack in subject.exercise.stacks
-        for name, path in files_below(subject.folder / "reference" / stack)
+        for stack, files in subject.references.items()
+        for name, path in files.items()
     }
     squeezed = _squeeze(text)
     spans = [(span, _squeeze(span)) for span in _SPAN.findall(text)]
