@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(abspath $(VENV))/bin
 export PATH := $(BIN):$(PATH)
 
-.PHONY: help demo test lint golden bench clean
+.PHONY: help demo developing test lint golden bench clean
 
 help:
 	@echo "make demo    start an exercise, grade the starter and the reference, and say what to type next"
@@ -27,6 +27,8 @@ $(VENV)/installed: $(VENV)/bin/uv pyproject.toml
 $(VENV)/developing: $(VENV)/installed
 	@uv pip install --quiet --python $(BIN)/python --editable . --group dev
 	@touch $@
+
+developing: $(VENV)/developing
 
 demo: $(VENV)/installed
 	@docs/demo.sh
