@@ -103,7 +103,7 @@ MISTAKES = (
     Mistake(HINTS, "", "- items.set(item.id, item);\n", "a line of reference/express", "Name", "items.set(item.id"),
     Mistake(HINTS, "", "- Try `items.get(req.params.id)`.\n", "code of reference/express", "Name", "items.get("),
     Mistake(GRADER, "def at(item", "def at item", "cannot be read", "Mend that line.", "def at item"),
-    Mistake(GRADER, "", "\n\ndef test_more(api): ...\n", "test_more is not marked", "helper", "def test_more"),
+    Mistake(GRADER, "", "\n\ndef test_more(api): ...\n", "test_more is not marked", "rename it", "def test_more"),
     Mistake(GRADER, "", "\n\nasync def test_more(api): ...\n", "test_more is asynch", "def instead", "async def"),
     Mistake(GRADER, READS, "def reads_an_item", "reads_an_item would not run.", "test_", "def reads_an"),
     Mistake(GRADER, "@check(task=3, po", "@skip\n@check(task=3, po", "has a second decorator", "Leave", READS),

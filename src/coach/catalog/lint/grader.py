@@ -29,7 +29,7 @@ def every_test_is_a_check(subject: Subject) -> Iterator[Finding]:
             yield Finding(subject.grader, f"there are two functions {node.name}.", hint, node.lineno)
         seen.add(node.name)
         if node.name.startswith("test") and node.name not in checks:
-            hint = "Write @check(task=…) above it, or rename it if it is a helper."
+            hint = "Write @check(task=…) above it, or rename it if it is none."
             yield Finding(subject.grader, f"{node.name} is not marked with @check.", hint, node.lineno)
         if node.name in checks and not node.name.startswith("test_"):
             yield Finding(subject.grader, f"{node.name} would not run.", f"Name it test_{node.name}.", node.lineno)
