@@ -5,9 +5,14 @@ from __future__ import annotations
 import json
 import traceback
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from coach.errors import ContentError
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 
 def quoted(text: str) -> str:
@@ -23,7 +28,21 @@ def render(folders: Sequence[Path], name: str, context: dict[str, object]) -> st
             is not given; the message names file and line.
     """
     # Here, because Jinja2 takes a third of the time that `coach list` may take, and it renders nothing.
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError, TemplateNotFound  # noqa: PLC0415
+    from jinja2 import TemplateError, TemplateNotFound  # noqa: PLC0415
+
+    try:
+        return _environment(tuple(folders)).get_template(name).render(context)
+    except TemplateNotFound as exc:
+        places = ", ".join(str(folder) for folder in folders)
+        raise ContentError(f'The template "{exc.name}" does not exist in {places}.') from exc
+    except TemplateError as exc:
+        raise ContentError(f"{_place(exc, name)}: {exc.message}.") from exc
+
+
+@cache
+def _environment(folders: tuple[Path, ...]) -> Environment:
+    """Make the environment of these folders once: it keeps the templates that it has compiled."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415 - see `render`
 
     environment = Environment(  # noqa: S701 - renders code and Markdown, no HTML
         loader=FileSystemLoader(folders),
@@ -33,13 +52,7 @@ def render(folders: Sequence[Path], name: str, context: dict[str, object]) -> st
         lstrip_blocks=True,
     )
     environment.filters["quoted"] = quoted
-    try:
-        return environment.get_template(name).render(context)
-    except TemplateNotFound as exc:
-        places = ", ".join(str(folder) for folder in folders)
-        raise ContentError(f'The template "{exc.name}" does not exist in {places}.') from exc
-    except TemplateError as exc:
-        raise ContentError(f"{_place(exc, name)}: {exc.message}.") from exc
+    return environment
 
 
 def _place(exc: Exception, name: str) -> str:
