@@ -17,8 +17,11 @@ VARYING = (
     (r"process \[\d+\]", "process [<pid>]"),
     (r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "<uuid>"),
     (r"\b20\d\d-\d\d-\d\dT[\d:.]+(Z|\+00:00)", "<date>"),
-    (r"Node\.js v[\d.]+", "Node.js <version>"),
-    (r"(node:[\w/]+):\d+(:\d+)?", r"\1:<line>"),
+    (r"20\d\d-\d\d-\d\d[T\d:.]* …", "<date> …"),
+    (r"\"/\S+/lib/python3\S+\", line \d+", '"<library>", line <line>'),
+    (r"^  │ +[~^]+\n", ""),
+    (r"JSONParseError: .*", "JSONParseError: <what Node.js says>"),
+    (r"CPython [\d.]+ interpreter at: \S+", "CPython <version> interpreter at: <python>"),
 )
 """What differs from run to run and from machine to machine, with what stands for it in a golden file."""
 
@@ -88,3 +91,17 @@ class Learner:
         for pattern, placeholder in VARYING:
             text = re.sub(pattern, placeholder, text, flags=re.MULTILINE)
         return text
+
+
+def offline(home: Path) -> dict[str, str]:
+    """Return settings with which npm and uv find neither a registry nor anything in their caches."""
+    closed = "http://127.0.0.1:9"
+    return {
+        "npm_config_registry": closed,
+        "npm_config_userconfig": os.devnull,
+        "npm_config_fetch_retries": "0",
+        "npm_config_cache": str(home / "npm-cache"),
+        "UV_DEFAULT_INDEX": f"{closed}/simple",
+        "UV_HTTP_RETRIES": "0",
+        "UV_CACHE_DIR": str(home / "uv-cache"),
+    }

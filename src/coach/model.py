@@ -16,6 +16,12 @@ FORMAT = 1
 TOML_LIMIT = 1 << 20
 """Bytes that a file of settings may have."""
 
+NAME = r"^[a-z0-9]+(-[a-z0-9]+)*$"
+GRADER = r"^test_[a-z0-9_]+\.py$"
+MEMORY = r"^\d+(KiB|MiB|GiB)$"
+BASE_PATH = r"^(/[^/?#\s]+)*$"
+"""Forms of texts in files; what a message says of them stands beside `from_plain`."""
+
 Outcome = Literal["passed", "failed", "blocked", "error"]
 Mode = Literal["process", "container"]
 Network = Literal["cut", "open"]
@@ -37,7 +43,7 @@ class PackManifest(Strict, frozen=True):
     """`pack.toml`: what names a pack."""
 
     format: int
-    id: Annotated[str, Meta(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    id: Annotated[str, Meta(pattern=NAME)]
     title: str
     summary: str
     version: str
@@ -73,7 +79,7 @@ class Limits(Strict, frozen=True):
     boot: Annotated[float, Meta(gt=0)] = 20.0
     check: Annotated[float, Meta(gt=0)] = 10.0
     run: Annotated[float, Meta(gt=0)] = 180.0
-    memory: Annotated[str, Meta(pattern=r"^\d+(KiB|MiB|GiB)$")] = "1GiB"
+    memory: Annotated[str, Meta(pattern=MEMORY)] = "1GiB"
 
     @property
     def memory_bytes(self) -> int:
@@ -86,12 +92,12 @@ class Exercise(Strict, frozen=True):
     """`exercise.toml`: one assignment."""
 
     format: int
-    id: Annotated[str, Meta(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    id: Annotated[str, Meta(pattern=NAME)]
     title: str
     kind: Literal["task", "mini-project", "project"]
     summary: str
     minutes: Annotated[int, Meta(ge=1)]
-    grader: Annotated[str, Meta(pattern=r"^test_[a-z0-9_]+\.py$")]
+    grader: Annotated[str, Meta(pattern=GRADER)]
     stacks: tuple[str, ...]
     routes: tuple[Route, ...]
     requires: tuple[str, ...] = ()
@@ -113,7 +119,7 @@ class Edit(Strict, frozen=True):
 class Fault(Strict, frozen=True):
     """A wrong solution, named after its mistake, with the checks that it must fail."""
 
-    name: Annotated[str, Meta(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    name: Annotated[str, Meta(pattern=NAME)]
     why: str
     fails: tuple[str, ...]
     edit: tuple[Edit, ...]
@@ -163,7 +169,7 @@ class WorkspaceConfig(Strict, frozen=True):
     revision: str = ""
     install: str = ""
     start: str = ""
-    base_path: Annotated[str, Meta(pattern=r"^(/[^/?#\s]+)*$")] = ""
+    base_path: Annotated[str, Meta(pattern=BASE_PATH)] = ""
     processes: dict[str, str] = {}
     services: dict[str, str] = {}
     providers: dict[str, Literal["url", "container", "native", "embedded"]] = {}
@@ -432,6 +438,14 @@ _KINDS = {
 }
 
 
+_FORMS = {
+    BASE_PATH: 'must begin with a slash and end with none, such as "/api/v1"',
+    NAME: "must be small letters and digits, in words joined by hyphens",
+    MEMORY: 'must be a whole number with KiB, MiB or GiB, such as "512MiB"',
+    GRADER: 'must be a file name such as "test_phase_2_notes.py"',
+}
+
+
 def _in_words(message: str) -> str:
     """Say what msgspec found wrong in the words of whoever wrote the file."""
     problem, _, at = message.partition(" - at `$")
@@ -445,7 +459,8 @@ def _in_words(message: str) -> str:
     if found := re.fullmatch(r"Expected `(.+)`, got `(.+)`", problem):
         return f"{name} must be {_kind(found[1])}, not {_kind(found[2])}"
     if found := re.fullmatch(r"Expected `.+` matching regex '(.+)'", problem):
-        return f"{name} does not have the form {found[1]}".replace("\\\\", "\\")
+        pattern = found[1].replace("\\\\", "\\")
+        return f"{name} {_FORMS.get(pattern, 'does not have the right form')}"
     if found := re.fullmatch(r"Invalid enum value (.+)", problem):
         return f"{name} cannot be {found[1]}".replace("'", '"')
     return f"{name}: {problem}".replace("`", '"')

@@ -14,17 +14,10 @@ import pytest
 
 from coach import session
 from coach.errors import EXIT_FAILED, EXIT_NOT_GRADED, EXIT_PASSED, EXIT_USAGE, PrerequisiteError
-from tests.learner import Learner
+from tests.learner import Learner, offline
 from tests.workspaces import Workspaces, echo_workspace
 
 MADE_BY_COACH = {".coach", ".venv", "node_modules"}
-CLOSED = "http://127.0.0.1:9"
-OFFLINE = {
-    "npm_config_registry": CLOSED,
-    "npm_config_fetch_retries": "0",
-    "UV_DEFAULT_INDEX": f"{CLOSED}/simple",
-    "UV_HTTP_RETRIES": "0",
-}
 CAN_MOUNT = ["unshare", "--mount", *(() if os.geteuid() == 0 else ("--map-root-user",))]
 """Begins a command that may mount what nobody else sees, and which is gone with it."""
 
@@ -196,12 +189,11 @@ def test_a_machine_without_room_for_temporary_files_is_told(monkeypatch: pytest.
 
 @pytest.mark.parametrize("stack", ["express", "fastapi", "flask"])
 def test_a_registry_that_cannot_be_reached_is_told_and_the_workspace_is_complete(stack: str, learner: Learner) -> None:
-    caches = {"npm_config_cache": str(learner.home / "npm"), "UV_CACHE_DIR": str(learner.home / "uv")}
-    done = learner.run("start", "phase-2-notes", "notes", "--stack", stack, env=OFFLINE | caches)
+    done = learner.run("start", "phase-2-notes", "notes", "--stack", stack, env=offline(learner.home))
     refused(done, EXIT_NOT_GRADED, "The package registry cannot be reached", "Check the network")
     before = fingerprint(learner.home / "notes")
     assert "instructions.md" in before
-    done = learner.run("grade", "notes", env=OFFLINE | caches)
+    done = learner.run("grade", "notes", env=offline(learner.home))
     refused(done, EXIT_NOT_GRADED, "The package registry cannot be reached", "Check the network")
     assert fingerprint(learner.home / "notes") == before
 

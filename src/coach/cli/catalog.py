@@ -105,6 +105,7 @@ def start(
     if not stack.start:
         click.echo("contract.md tells what a server must do; put its start command into coach.toml.")
     if problem is not None:
+        click.echo()
         raise problem
     return 0
 

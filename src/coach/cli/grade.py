@@ -14,6 +14,7 @@ from coach.cli.common import FOLDER, PACK_OPTION, Progress, pack_of, refuse_outp
 from coach.errors import EXIT_FAILED, EXIT_NOT_GRADED, EXIT_PASSED, InputError
 from coach.model import CheckResult, Exercise, Report, Stack, to_json
 from coach.reports.terminal import Terminal
+from coach.reports.text import paint
 from coach.session import SEEDS, Options
 from coach.session import grade as run_session
 from coach.workspace import MARK, Workspace, find_workspace
@@ -95,7 +96,7 @@ def grade(
     command = _command(folder, pack_path, container=container)
     screen.say(screen.terminal.next_step(report, command, hints=hints))
     if workspace.config.start and not container:
-        screen.say(click.style(_by_hand(report, workspace, exercise, stack), dim=True))
+        screen.say(paint(_by_hand(report, workspace, exercise, stack), "dim"))
     if json_file:
         write_output(json_file, to_json(report))
     if junit_file:
@@ -143,7 +144,8 @@ def _command(folder: Path, pack_path: Path | None, *, container: bool) -> str:
 
 def _by_hand(report: Report, workspace: Workspace, exercise: Exercise, stack: Stack) -> str:
     """Say how to start the server as coach does, where that helps: its boot failed, or there are requests to repeat."""
-    boot_failed = report.cause is not None and report.cause.code in SEEN_BY_HAND
+    never_ran = report.count("blocked") == len(report.checks)
+    boot_failed = never_ran and report.cause is not None and report.cause.code in SEEN_BY_HAND
     if not boot_failed and not any(check.outcome == "failed" and check.exchanges for check in report.checks):
         return ""
     settings = ["PORT=3000", "DATA_DIR=$(mktemp -d)"]

@@ -13,8 +13,9 @@ from coach.reports.text import clean, duration, paint, plural, wrap
 SHOWN_EXCHANGES = 3
 """Exchanges of a failed check that are shown, the last ones: those before led there."""
 SHOWN_LOG = 12
-SHOWN_BODY = 600
-SHOWN_CURL = 2000
+SHOWN_BODY = 400
+SHOWN_CURL = 1000
+"""Characters of a command; half a command would be worse than none."""
 BAR = "│ "
 _MARKS: dict[Outcome, tuple[str, str]] = {
     "passed": ("✓", "green"),
@@ -29,8 +30,6 @@ _GAVE_UP = {
     "run-timeout": ", because all checks together took too long",
 }
 """Why the rest was not run, by the code that blocks it, where no cause says so."""
-_SILENT = ("boot-crashed", "boot-timeout")
-"""Causes for which it is worth knowing that the program printed nothing."""
 
 
 class Terminal:
@@ -83,7 +82,7 @@ class Terminal:
         lines += self._data("    expected  ", check.expected, "green")
         lines += self._data("    got       ", check.got, "red")
         lines += self._exchanges(check.exchanges, check.got)
-        lines += _log(check.log[-SHOWN_LOG:], "The program printed during this check:")
+        lines += _log(check.log, "The program printed during this check:")
         if hints and check.hint:
             lines += ["", *self._wrapped("  Hint: ", clean(check.hint))]
         return "\n".join(lines)
@@ -115,7 +114,7 @@ class Terminal:
         if report.count("error"):
             text = "The marked checks (!) could not be judged; they cost no points. What to do stands above."
         elif report.cause is not None:
-            text = "Mend this first: without a running server nothing else can be judged."
+            text = "Mend this first: nothing else can be judged before the server runs."
         elif first is None:
             text = "All checks passed. Well done."
         else:
@@ -127,9 +126,7 @@ class Terminal:
     def _cause(self, cause: Cause) -> str:
         lines = ["", *self._wrapped("✗ ", _with_code(cause.message, cause.code), "bold", "red")]
         lines += self._wrapped("  ", clean(cause.remedy))
-        if cause.code in _SILENT and not cause.log:
-            lines.append(f"  {paint('It printed nothing.', 'dim')}")
-        lines += _log(cause.log, "The last lines it printed:")
+        lines += _log(cause.log, "It printed:", len(cause.log))
         return "\n".join(lines)
 
     def _error(self, check: CheckResult) -> str:
@@ -167,7 +164,9 @@ class Terminal:
             yield f"  → {paint(answer, 'bold')} {paint(f'after {duration(exchange.ms)}', 'dim')}"
             if response is not None:
                 yield from self._message(response.headers, response.body, got)
-        yield f"  {paint('Try it:', 'cyan')} {clean(_short(exchanges[-1].curl, SHOWN_CURL))}"
+        curl = exchanges[-1].curl
+        again = clean(curl) if len(curl) <= SHOWN_CURL else "the command is too long to show (--json has it)"
+        yield f"  {paint('Try it:', 'cyan')} {again}"
 
     def _message(self, headers: Mapping[str, str], body: str, got: str = "") -> Iterator[str]:
         for name in _HEADERS:
@@ -207,14 +206,15 @@ def _short(text: str, limit: int) -> str:
 
 def _around(body: str, got: str) -> str:
     """Cut a long body around the place that a message quotes in `got`, or after its start where it quotes none."""
-    quoted = max(re.split(r" ?… ?|\([\d,]+ (?:more )?characters\)", got), key=len)[:SHOWN_BODY]
+    quoted = max(re.split(r" ?… ?|\([\d,]+ (?:more )?characters\) ?", got), key=len)[:SHOWN_BODY]
     start = max(0, body.find(quoted) - SHOWN_BODY // 3) if quoted and len(body) > SHOWN_BODY else 0
     before = f"({start:,} characters) … " if start else ""
     return before + _short(body[start:], SHOWN_BODY)
 
 
-def _log(lines: tuple[str, ...], title: str) -> Iterator[str]:
+def _log(lines: tuple[str, ...], title: str, shown: int = SHOWN_LOG) -> Iterator[str]:
     if lines:
-        yield f"  {paint(title, 'dim')}"
+        left_out = len(lines) - shown
+        yield f"  {paint(f'{title} (… and before)' if left_out > 0 else title, 'dim')}"
         # The bar also keeps a line such as "::error::…" from being a command to a CI runner.
-        yield from (f"  {paint(BAR, 'dim')}{clean(_short(line, 400))}" for line in lines)
+        yield from (f"  {paint(BAR, 'dim')}{clean(_short(line, 400))}" for line in lines[-shown:])

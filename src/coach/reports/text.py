@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 _CODES = {"bold": 1, "dim": 2, "red": 31, "green": 32, "yellow": 33, "blue": 34, "cyan": 36}
 
@@ -39,16 +40,25 @@ def duration(ms: float) -> str:
 
 
 def wrap(text: str, width: int, *, data: bool = False) -> list[str]:
-    """Break a text into lines after spaces; data also after commas, and with every space kept: it may be what is wrong.
+    """Break a text into lines after spaces; data after commas where that will do, and with every space kept.
 
     A word that is longer than a line is cut. No line is broken at a no-break space.
     """
     lines = [""]
-    for word in re.findall(r"[^ ,]*[ ,]+|[^ ,]+" if data else r"[^ ]* +|[^ ]+", text):
-        if lines[-1] and len(lines[-1]) + len(word.rstrip()) > width:
+    for piece in _pieces(text, width, data=data):
+        if lines[-1] and len(lines[-1]) + len(piece.rstrip(" ")) > width:
             lines.append("")
-        while len(word.rstrip()) > width:
-            lines[-1], word = word[:width], word[width:]  # noqa: PLW2901 - the rest of the word
-            lines.append("")
-        lines[-1] += word
-    return [(line if data else line.rstrip()).replace("\xa0", " ") for line in lines if line]
+        lines[-1] += piece
+    return [(line if data else line.rstrip(" ")).replace("\xa0", " ") for line in lines if line]
+
+
+def _pieces(text: str, width: int, *, data: bool) -> Iterator[str]:
+    """Yield what may stand on a line of its own: up to a comma, else up to a space, else as much as there is room."""
+    ways = [r"[^,]+,* *|,+ *", r"[^ ]* +|[^ ]+"] if data else [r"[^ ]* +|[^ ]+"]
+    for piece in re.findall(ways[0], text):
+        if len(piece.rstrip(" ")) <= width:
+            yield piece
+        elif len(ways) > 1:
+            yield from _pieces(piece, width, data=False)
+        else:
+            yield from (piece[start : start + width] for start in range(0, len(piece), width))

@@ -33,6 +33,8 @@ _OFFLINE = re.compile(
     r"|tcp connect error|[Ff]ailed to fetch|Could not connect|Connection refused"
     r"|Temporary failure in name resolution|network timeout"
 )
+_NOISE = re.compile(r"A complete log of this run can be found in|^npm warn |^npm error\s*$")
+"""Lines of an installer that would hide those that tell something."""
 _DISK_FULL = re.compile(r"ENOSPC|[Nn]o space left on device")
 _PASSED_ON = re.compile(
     r"^(PATH|HOME|USER|LANG|LC_.*|TMPDIR|XDG_.*|(HTTPS?|ALL|NO)_PROXY|(https?|all|no)_proxy|SSL_CERT_(FILE|DIR)|NODE_EXTRA_CA_CERTS"
@@ -242,16 +244,22 @@ def _install(workspace: Path, command: str, stack: Stack, progress: Callable[[st
         raise _failure(command, installer.returncode, lines, stack)
 
 
+def _unreached(lines: list[str]) -> str:
+    """Choose the line that says best what could not be reached: the first that names an address, else the first."""
+    telling = [line.strip() for line in lines if _OFFLINE.search(line)]
+    return next((line for line in telling if "://" in line), telling[0])
+
+
 def _failure(command: str, code: int, lines: list[str], stack: Stack) -> PrerequisiteError | SubmissionError:
     """Tell apart what the machine lacks from what the learner wrote."""
+    lines = [line for line in lines if not _NOISE.search(line)]
     text = "\n".join(lines)
-    last = " ".join(line.strip() for line in lines[-2:])
     if _DISK_FULL.search(text):
         return PrerequisiteError("The disk is full: the dependencies could not be installed.", "Free some space.")
     if _OFFLINE.search(text):
         return PrerequisiteError(
-            f"The package registry cannot be reached: {last}",
-            "Check the network (and HTTPS_PROXY, if you use one), then grade again. Nothing of yours was changed.",
+            f"The package registry cannot be reached: {_unreached(lines)}",
+            "Check the network (and HTTPS_PROXY, if you use one); the next coach grade tries again.",
         )
     if code == 127:
         return PrerequisiteError(

@@ -61,8 +61,8 @@ class Exit:
             known = self.signal in list(signal.Signals)
             return f"was ended by {signal.Signals(self.signal).name if known else f'signal {self.signal}'}"
         # A shell tells that a signal ended its command by adding 128 to the signal's number (POSIX, section 2.8.2).
-        known = {128 + number: number.name for number in signal.Signals}
-        by = f" ({known[self.code]})" if self.code in known else ""
+        told = {128 + number: number.name for number in signal.Signals}
+        by = f" ({told[self.code]})" if self.code in told else ""
         return f"ended with exit code {self.code}{by}"
 
 
@@ -195,6 +195,14 @@ class Boot:
     """Something outside its process tree answers on the port."""
 
 
+def _why_it_ended(boot: Boot) -> str:
+    if boot.exit is not None and boot.exit.code == 0:
+        return "It ended without an error. Does it start a server, and wait for requests?"
+    if not boot.log:
+        return "It printed nothing. Start it by hand to see what it does."
+    return "The last lines that it printed usually name the file and the line of the error."
+
+
 def diagnose(boot: Boot) -> SubmissionError:
     """Name the cause of a failed boot; the codes are stable."""
     contained = boot.mode == "container"
@@ -238,7 +246,7 @@ def diagnose(boot: Boot) -> SubmissionError:
         return error(
             "boot-crashed",
             f"The program {boot.exit} before it listened on its port.",
-            "Look for the error in the last lines that it printed.",
+            _why_it_ended(boot),
         )
     if hosts:
         return error(
@@ -259,5 +267,5 @@ def diagnose(boot: Boot) -> SubmissionError:
     return error(
         "boot-timeout",
         f"The program runs but did not listen on PORT={boot.port} within {boot.waited:g} s.",
-        "Does it wait for something before it listens? The last lines that it printed may tell.",
+        "Does it wait for something else before it listens?" + ("" if boot.log else " It printed nothing."),
     )
