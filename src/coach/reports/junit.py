@@ -17,19 +17,21 @@ def junit(report: Report) -> str:
     suite = ET.Element(
         "testsuite",
         name=report.exercise,
-        tests=str(len(report.checks)),
-        failures=str(report.count("failed") + (report.cause is not None)),
-        errors=str(report.count("error")),
-        skipped=str(report.count("blocked")),
         time=f"{report.phases_ms.checks / 1000:.3f}",
         timestamp=report.started_at,
     )
     if report.cause is not None:
-        suite.set("tests", str(len(report.checks) + 1))
+        cause = report.cause
+        machines = any(check.outcome == "error" and check.code == cause.code for check in report.checks)
         case = ET.SubElement(suite, "testcase", classname=report.exercise, name="The program runs", time="0")
-        _explain(ET.SubElement(case, "failure"), report.cause.code, report.cause.message, "\n".join(report.cause.log))
+        _explain(
+            ET.SubElement(case, "error" if machines else "failure"), cause.code, cause.message, "\n".join(cause.log)
+        )
     for check in report.checks:
         _case(suite, report, check)
+    suite.set("tests", str(len(suite)))
+    for attribute, tag in {"failures": "failure", "errors": "error", "skipped": "skipped"}.items():
+        suite.set(attribute, str(len(suite.findall(f"testcase/{tag}"))))
     root = ET.Element("testsuites", name="coach")
     root.append(suite)
     ET.indent(root)
