@@ -17,51 +17,9 @@ from coach.model import Cause, CheckResult, Limits, Mode, Network, Notice
 from coach.processes import Listener
 from coach.runtime.process import ProcessProgram
 from coach.runtime.program import Exit, Program, ProgramLog, Spec
+from tests.runtime.programs import HTTP_SERVER
 
 ROOT = Path(__file__).parents[2]
-
-SERVER = """\
-import json, os, pathlib, sys, threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-
-STARTS = pathlib.Path(os.environ["DATA_DIR"], "starts")
-with STARTS.open("a") as file:
-    file.write("start\\n")
-start = len(STARTS.read_text().splitlines())
-
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    wbufsize = -1
-
-    def do_GET(self):
-        path, _, query = self.path.partition("?")
-        if path == "/crash":
-            print("about to crash", flush=True)
-            os._exit(3)
-        if path == "/hang":
-            threading.Event().wait()
-        if path == "/close":
-            self.close_connection = True
-            return
-        if path == "/print":
-            print(query, flush=True)
-        body = json.dumps({"start": start, "env": dict(os.environ), "cookie": self.headers.get("cookie")}).encode()
-        self.send_response(200)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(body)))
-        self.send_header("set-cookie", "seen=1")
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
-
-if os.environ.get("REFUSE"):
-    sys.exit("refused to start")
-print("start", start, flush=True)
-ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
-"""
-START = f'exec "{sys.executable}" -I -S server.py'
 
 
 class Idle:
@@ -115,13 +73,13 @@ class Graded:
 
 
 def grade(folder: Path, grader: str, *, start: str = "", **options: Any) -> Graded:
-    """Grade the server above, started by `start`, or the idle program, with the text of a grader.
+    """Grade the server above, started by `HTTP_START`, or the idle program, with the text of a grader.
 
     `options` are fields of `Run`; `limits` a mapping; `env` more environment variables for the grading process.
     """
     for name in ("workspace", "scratch", "pack"):
         (folder / name).mkdir()
-    (folder / "workspace" / "server.py").write_text(SERVER)
+    (folder / "workspace" / "server.py").write_text(HTTP_SERVER)
     path = folder / "pack" / "test_grader.py"
     path.write_text(f'"""Grades."""\n\nfrom coach.grading import check, expect\n\n\n{grader}', encoding="utf-8")
     env = {**os.environ, **options.pop("env", {})}

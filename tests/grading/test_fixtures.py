@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from coach.model import CheckResult
-from tests.grading.harness import START, Graded, grade
+from tests.grading.harness import Graded, grade
+from tests.runtime.programs import HTTP_START
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
@@ -93,7 +94,7 @@ def test_has_all_its_time(api, server):
 
 @pytest.fixture(scope="module")
 def on_server(tmp_path_factory: pytest.TempPathFactory) -> Graded:
-    return grade(tmp_path_factory.mktemp("server"), SERVER, start=START)
+    return grade(tmp_path_factory.mktemp("server"), SERVER, start=HTTP_START)
 
 
 FAILS = ("test_knows_when_it_is_stopped", "test_fails_to_restart")

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from coach.grading.plugin import EXCHANGES, LOG_LINES
-from tests.grading.harness import START, Graded, grade
+from tests.grading.harness import Graded, grade
+from tests.runtime.programs import HTTP_START
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
@@ -208,7 +209,7 @@ def checks(*bodies: str) -> str:
 
 
 def graded_on_server(folder: Path, *bodies: str, **options: object) -> Graded:
-    return grade(folder, checks(*bodies), start=START, **options)
+    return grade(folder, checks(*bodies), start=HTTP_START, **options)
 
 
 def test_a_crash_fails_its_check_and_the_next_runs_on_the_same_data(tmp_path: Path) -> None:
@@ -253,7 +254,7 @@ def test_a_program_that_no_longer_boots_is_the_cause(tmp_path: Path) -> None:
     graded = grade(
         tmp_path,
         checks('api.get("/crash")', 'api.get("/")', 'api.get("/")'),
-        start='test -e "$DATA_DIR/starts" && exit 4; ' + START,
+        start='test -e "$DATA_DIR/starts" && exit 4; ' + HTTP_START,
     )
     assert graded.outcomes() == {"0": "failed crashed", "1": "blocked boot-crashed", "2": "blocked boot-crashed"}
     assert graded.cause is not None

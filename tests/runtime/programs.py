@@ -42,6 +42,49 @@ if "forget" in sys.argv:
 signal.pause()
 """
 
+HTTP_SERVER = """\
+import json, os, pathlib, sys, threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+STARTS = pathlib.Path(os.environ["DATA_DIR"], "starts")
+with STARTS.open("a") as file:
+    file.write("start\\n")
+start = len(STARTS.read_text().splitlines())
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1
+
+    def do_GET(self):
+        path, _, query = self.path.partition("?")
+        if path == "/crash":
+            print("about to crash", flush=True)
+            os._exit(3)
+        if path == "/hang":
+            threading.Event().wait()
+        if path == "/close":
+            self.close_connection = True
+            return
+        if path == "/print":
+            print(query, flush=True)
+        body = json.dumps({"start": start, "env": dict(os.environ), "cookie": self.headers.get("cookie")}).encode()
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(body)))
+        self.send_header("set-cookie", "seen=1")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+if os.environ.get("REFUSE"):
+    sys.exit("refused to start")
+print("start", start, flush=True)
+ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
+"""
+HTTP_START = f"exec {PYTHON} server.py"
+
 
 def serve(*words: str) -> str:
     """Return the start command of the server above."""
