@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import docker
@@ -29,9 +30,9 @@ EngineError = (DockerException, requests.RequestException, urllib3.exceptions.HT
 
 
 class Engine:
-    """A connection for one run, with a guard that cleans up should coach be killed."""
+    """A connection for one run, with a guard that cleans up, the scratch folder included, should coach be killed."""
 
-    def __init__(self, token: str) -> None:
+    def __init__(self, token: str, scratch: Path) -> None:
         self.token = token
         self.name = f"coach-{token}"
         """What the run's image, network and volume are called."""
@@ -39,7 +40,7 @@ class Engine:
         self.address = address.find()
         self.client = connect(self.address)
         self._layers: list[str] = []
-        self._guard = guard.spawn(token, self.address)
+        self._guard = guard.spawn(token, self.address, scratch)
 
     def note_layer(self, layer: str) -> None:
         """Remember a layer that a build has made, in case that no image comes of it."""

@@ -28,7 +28,7 @@ class ContainerProgram:
         self.network: Network = "cut"
         self.address = ("127.0.0.1", 0)
         self.log = ProgramLog(spec.scratch / f"{spec.name}.log", self._settle)
-        self._engine = Engine(spec.token)
+        self._engine = Engine(spec.token, spec.scratch)
         self._env: dict[str, str] = {}
         self._box: Box | None = None
         self._start: Start | None = None
@@ -105,6 +105,8 @@ class ContainerProgram:
     def close(self) -> None:
         """See `Program.close`."""
         self._engine.close()
+        for output in self._outputs:
+            output.close()
 
     def _settle(self) -> None:
         if self._outputs:
