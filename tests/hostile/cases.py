@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 HEALTHY = "test_is_healthy"
@@ -75,12 +76,25 @@ def fails_to_restart(name: str, cause: str, **more: Any) -> Case:
     return Case(name, FAILED, cause=cause, outcomes=outcomes, **more)
 
 
-def tampers(name: str, noticed_in: str, **before: str) -> Case:
+def tampers(
+    name: str,
+    noticed_in: str,
+    before: Mapping[str, str] = MappingProxyType({}),
+    container: Mapping[str, Any] | None = None,
+) -> Case:
     """A server that reaches for coach, which is `error` from the check on in which it is noticed."""
     noticed = CHECKS.index(noticed_in)
-    outcomes = {check: "passed" if at < noticed else "error tampered" for at, check in enumerate(CHECKS)} | before
+    verdicts = {check: "passed" if at < noticed else "error tampered" for at, check in enumerate(CHECKS)}
     start = f"exec python3 {name}.py"  # so that it is the supervisor that is above it, and no shell
-    return Case(name, NOT_GRADED, start=start, cause="tampered", outcomes=outcomes, linux=True)
+    return Case(
+        name,
+        NOT_GRADED,
+        start=start,
+        cause="tampered",
+        outcomes={**verdicts, **before},
+        linux=True,
+        container=container,
+    )
 
 
 SAME: Mapping[str, Any] = {}
@@ -98,10 +112,13 @@ BOOT = (
     fails_to_boot("start_command_missing", "start-command-missing", start="nodejss server.js", container=SAME),
     fails_to_boot("start_file_missing", "boot-crashed", start="python3 server.py"),
     fails_to_boot("start_is_not_executable", "start-command-missing", start="./echo_server.py"),
-    fails_to_boot("backgrounds_itself", "backgrounded", start="python3 echo_server.py &"),
+    fails_to_boot(
+        "backgrounds_itself", "backgrounded", start="python3 echo_server.py &", container={"cause": "boot-crashed"}
+    ),
     fails_to_boot("backgrounds_itself_quietly", "backgrounded", start="nohup python3 echo_server.py >/dev/null 2>&1 &"),
     fails_to_boot("eats_memory_at_boot", "memory-limit"),
     passes("waits_for_input"),
+    passes("listens_on_localhost", container={"exit_code": FAILED, "cause": "wrong-host"}),
 )
 
 ANSWERS = (
@@ -151,7 +168,7 @@ ANSWERS = (
 
 OUTPUT = (
     passes("floods_its_log", notices=("log-flood",), container=SAME),
-    fails_echo("floods_its_log_without_a_newline", "", notices=("log-flood",)),
+    fails_echo("floods_its_log_without_a_newline", "", notices=("log-flood",), container=SAME),
     passes("closes_its_output"),
     fails_echo("prints_commands_for_terminals_and_ci", ""),
 )
@@ -160,7 +177,7 @@ PROCESSES = (
     passes("ignores_sigterm", seconds=25, container=SAME),
     fails_echo("stops_itself", "hung", seconds=25),
     passes("leaves_a_daemon", seconds=25, container=SAME),
-    passes("serves_from_a_daemon"),
+    passes("serves_from_a_daemon", container=SAME),
     fails_echo("forks_without_end", "processes-limit", container=SAME),
     passes("forks_from_its_children"),
     fails_echo("eats_memory", "memory-limit", container=SAME),
@@ -171,7 +188,7 @@ PROCESSES = (
         outcomes={**dict.fromkeys(CHECKS, "failed crashed"), STILL_HEALTHY: "blocked crashed"},
     ),
     fails_echo("kills_its_process_group", "crashed"),
-    tampers("kills_its_supervisor", ECHOES),
+    tampers("kills_its_supervisor", ECHOES, container={"exit_code": PASSED, "cause": "", "outcomes": {}}),
     tampers("stops_its_supervisor", COUNTS),
     # Only root can open what the supervisor has open.
     *(
@@ -182,16 +199,25 @@ PROCESSES = (
 
 RESTARTS = (
     fails_to_restart("changes_port_after_restart", "wrong-port", seconds=40),
-    fails_to_restart("crashes_on_restart", "boot-crashed"),
+    fails_to_restart("crashes_on_restart", "boot-crashed", container=SAME),
     fails_to_restart("never_finishes_its_restart", "boot-timeout", seconds=40),
 )
 
 FILES = (
-    passes("writes_into_its_workspace", writes=("server.log", "uploads", "uploads/a b.txt")),
+    passes(
+        "writes_into_its_workspace",
+        writes=("server.log", "uploads", "uploads/a b.txt"),
+        container={"exit_code": FAILED, "cause": "boot-crashed", "writes": ()},
+    ),
     passes("links_out_of_its_data"),
-    fails_echo("fills_the_disk", "connection-closed"),
+    fails_echo("fills_the_disk", "connection-closed", container=SAME),
     Case("removes_its_surroundings", FAILED, outcomes={COUNTS: "failed connection-closed"}),
-    tampers("replaces_its_log", COUNTS, **{ECHOES: "failed"}),
+    tampers(
+        "replaces_its_log",
+        COUNTS,
+        {ECHOES: "failed"},
+        container={"exit_code": FAILED, "cause": "", "outcomes": {ECHOES: "failed"}},
+    ),
     passes("reaches_for_the_grader", writes=("seen.json",)),
 )
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import docker
 import psutil
 import pytest
 
@@ -159,6 +160,17 @@ def grade(place: Place, *options: str, limit: float = 120, **more: Any) -> Resul
         process.kill()
     seconds = time.monotonic() - began
     return Result(process.returncode, json.loads(report or "{}"), output.decode(), seconds)
+
+
+def contents(engine: docker.DockerClient) -> set[tuple[str, str]]:
+    """Return what a Docker engine holds: containers, images, networks and volumes."""
+    api = engine.api
+    return {
+        *(("container", found["Id"]) for found in api.containers(all=True)),
+        *(("image", found["Id"]) for found in api.images(all=True)),
+        *(("network", found["Id"]) for found in api.networks()),
+        *(("volume", found["Name"]) for found in api.volumes()["Volumes"] or ()),
+    }
 
 
 def fill_for(place: Place, case: Case) -> None:

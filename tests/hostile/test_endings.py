@@ -10,10 +10,11 @@ import termios
 import time
 from pathlib import Path
 
+import docker
 import pytest
 
 from coach.processes import poll
-from tests.hostile.running import Place, grade
+from tests.hostile.running import Place, contents, grade
 
 INTERRUPTED = 130
 BURIAL = 8.0
@@ -42,11 +43,11 @@ def wait_for_line(place: Place, line: str) -> None:
     assert poll(printed, 20), f"{line!r} was never printed"
 
 
-def begin(place: Place, moment: str) -> "subprocess.Popen[bytes]":
+def begin(place: Place, moment: str, *options: str) -> "subprocess.Popen[bytes]":
     """Start a grading and wait for the moment."""
     name, line = MOMENTS[moment]
     place.fill(f"python3 {name}.py", f"{name}.py")
-    process = place.spawn(stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    process = place.spawn(*options, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     wait_for_line(place, line)
     return process
 
@@ -65,6 +66,21 @@ def test_nothing_is_left_when_coach_is_ended(ending: str, moment: str, place: Pl
         assert process.returncode == INTERRUPTED
     elif ending != "kill":
         assert process.returncode in (INTERRUPTED, -ENDINGS[ending], 128 + ENDINGS[ending])
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize("ending", ["interrupt", "kill"])
+def test_nothing_is_left_in_the_engine_when_coach_is_ended(
+    ending: str, place: Place, docker_engine: docker.DockerClient
+) -> None:
+    before = contents(docker_engine)
+    process = begin(place, "during a check", "--container")
+
+    os.killpg(process.pid, ENDINGS[ending])
+    process.communicate(timeout=2 * BURIAL)
+
+    assert place.leftovers(2 * BURIAL) == []
+    assert poll(lambda: contents(docker_engine) <= before, 2 * BURIAL, every=0.1), contents(docker_engine) - before
 
 
 def test_nothing_is_left_when_ctrl_c_is_pressed_again_and_again(place: Place) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from daemon import daemonise
 
-keep = {name: os.environ[name] for name in ("PORT", "DATA_DIR")}
+keep = {name: os.environ[name] for name in ("HOST", "PORT", "DATA_DIR") if name in os.environ}
 daemonise(f"""
 import os, sys
 os.environ.update({keep!r})
