@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import shlex
 import signal
 import socket
@@ -410,6 +411,17 @@ def test_a_settled_log_holds_all_that_was_printed(make: Make) -> None:
     booted(program)
     program.log.settle()
     assert program.log.since()[19999:] == ["20000", "start 1 "]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux sets limits of another process")
+def test_a_full_disk_does_not_end_the_program(make: Make) -> None:
+    """A limit on the size of files stands in for a full disk; of the log alone, the program has its own."""
+    program = make(f"seq 1000; {serve()}")
+    resource.prlimit(program._supervisor.pid, resource.RLIMIT_FSIZE, (10, resource.RLIM_INFINITY))
+    booted(program)
+    program.stop()
+    assert program.log.since() == ["1", "2", "3", "4", "5"]
+    assert [notice.code for notice in program.notices()] == ["log-flood"]
 
 
 # ── close ────────────────────────────────────────────────────────────────────────────────────────────────────────────
