@@ -133,6 +133,17 @@ def test_nothing_that_a_program_sends_moves_the_terminal(text: str) -> None:
     written.encode()
 
 
+@given(st.text(" :#[x", max_size=200))
+def test_nothing_that_a_program_sends_is_a_command_to_a_ci_system(text: str) -> None:
+    hostile = exchange(body=text, answer=text)
+    details: dict[str, Any] = dict.fromkeys(("message", "expected", "got", "hint"), text)
+    checks = [result(kind, **details, exchanges=(hostile,), log=(text,)) for kind in ("failed", "error")]
+    cause = Cause(code="crashed", message=text, remedy=text, log=(text,))
+    notice = Notice(code="log-flood", message=text, remedy=text)
+    written = unpaint(Terminal(40).details(with_checks(*checks, cause=cause, notices=(notice,)), hints=True))
+    assert not any(line.lstrip().startswith(("::", "##")) for line in written.splitlines())
+
+
 @pytest.mark.parametrize("width", [40, 80, 200])
 def test_lines_fit(width: int) -> None:
     words = "word " * 100

@@ -18,6 +18,7 @@ from coach import __version__
 from coach.cli.lazy import LazyGroup
 from coach.cli.streams import make_safe, no_color
 from coach.errors import EXIT_INTERRUPTED, EXIT_NOT_GRADED, EXIT_PASSED, CoachError, InputError, PrerequisiteError
+from coach.reports.text import clean
 
 COMMANDS = {
     "list": ("coach.cli.catalog", "list_exercises", "Show the exercises."),
@@ -113,9 +114,9 @@ def _stand_somewhere() -> None:
 
 def complain(error: CoachError) -> None:
     """Print what is wrong and what to do."""
-    click.echo(f"{click.style('Error:', fg='red')} {error.message}", err=True, color=no_color())
+    click.echo(f"{click.style('Error:', fg='red')} {clean(error.message)}", err=True, color=no_color())
     if error.hint:
-        click.echo(error.hint, err=True)
+        click.echo(clean(error.hint), err=True)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

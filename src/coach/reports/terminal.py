@@ -17,6 +17,8 @@ SHOWN_BODY = 400
 SHOWN_CURL = 1000
 """Characters of a command; half a command would be worse than none."""
 BAR = "│ "
+_COMMAND = re.compile(r"\s*(::|##)")
+"""What begins a command to a CI runner, even after spaces: no line of a submission's own words may look like one."""
 _MARKS: dict[Outcome, tuple[str, str]] = {
     "passed": ("✓", "green"),
     "failed": ("✗", "red"),
@@ -82,7 +84,7 @@ class Terminal:
         lines += self._data("    expected  ", check.expected, "green")
         lines += self._data("    got       ", check.got, "red")
         lines += self._exchanges(check.exchanges, check.got)
-        lines += _log(check.log, "The program printed during this check:")
+        lines += _log(check.log, "The program printed during this check")
         if hints and check.hint:
             lines += ["", *self._wrapped("  Hint: ", clean(check.hint))]
         return "\n".join(lines)
@@ -126,7 +128,7 @@ class Terminal:
     def _cause(self, cause: Cause) -> str:
         lines = ["", *self._wrapped("✗ ", _with_code(cause.message, cause.code), "bold", "red")]
         lines += self._wrapped("  ", clean(cause.remedy))
-        lines += _log(cause.log, "It printed:", len(cause.log))
+        lines += _log(cause.log, "It printed", len(cause.log))
         return "\n".join(lines)
 
     def _error(self, check: CheckResult) -> str:
@@ -169,10 +171,11 @@ class Terminal:
         yield f"  {paint('Try it:', 'cyan')} {again}"
 
     def _message(self, headers: Mapping[str, str], body: str, got: str = "") -> Iterator[str]:
-        for name in _HEADERS:
-            if name in headers:
-                yield from self._data("    ", f"{name}: {headers[name]}", "dim")
-        yield from self._data("    ", _around(_compact(body), got))
+        """Write what came over the wire behind a bar, which also keeps it from being taken for coach's own words."""
+        shown = [(f"{name}: {headers[name]}", "dim") for name in _HEADERS if name in headers]
+        for text, *styles in [*shown, (_around(_compact(body), got),)]:
+            for line in wrap(clean(text), self._width - 4, data=True):
+                yield f"  {paint(BAR, 'dim')}{paint(line, *styles)}"
 
     def _wrapped(self, label: str, text: str, *styles: str) -> list[str]:
         """Write a text beside its label, with further lines below its first; nothing becomes no line."""
@@ -184,8 +187,13 @@ class Terminal:
 
 
 def _beside(label: str, lines: list[str], styles: Sequence[str]) -> list[str]:
-    start = label if label.startswith(" ") else paint(label, *styles)
-    return [(" " * len(label) if place else start) + paint(line, *styles) for place, line in enumerate(lines)]
+    margin = " " * len(label)
+    barred = margin[: -len(BAR)] + BAR
+    written = []
+    for place, line in enumerate(lines):
+        start = margin if place else label if label.startswith(" ") else paint(label, *styles)
+        written.append((barred if start == margin and _COMMAND.match(line) else start) + paint(line, *styles))
+    return written
 
 
 def _with_code(message: str, code: str) -> str:
@@ -215,6 +223,5 @@ def _around(body: str, got: str) -> str:
 def _log(lines: tuple[str, ...], title: str, shown: int = SHOWN_LOG) -> Iterator[str]:
     if lines:
         left_out = len(lines) - shown
-        yield f"  {paint(f'{title} (… and before)' if left_out > 0 else title, 'dim')}"
-        # The bar also keeps a line such as "::error::…" from being a command to a CI runner.
+        yield f"  {paint(f'{title}, in the end:' if left_out > 0 else f'{title}:', 'dim')}"
         yield from (f"  {paint(BAR, 'dim')}{clean(_short(line, 400))}" for line in lines[-shown:])
