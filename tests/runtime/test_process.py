@@ -19,6 +19,7 @@ import pytest
 from coach.errors import PrerequisiteError, SubmissionError, TamperedError
 from coach.model import Limits
 from coach.processes import accepts, alive, descendants, free_port, listeners, poll
+from coach.runtime import elsewhere
 from coach.runtime import process as module
 from coach.runtime.process import ProcessProgram
 from coach.runtime.program import Exit
@@ -46,8 +47,8 @@ def make(tmp_path: Path) -> Iterator[Make]:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tell at once when a program listens elsewhere."""
-    monkeypatch.setattr(module, "ELSEWHERE_PATIENCE", 0.0)
-    monkeypatch.setattr(module, "OTHER_HOST_PATIENCE", 0.0)
+    monkeypatch.setattr(elsewhere, "PATIENCE", 0.0)
+    monkeypatch.setattr(elsewhere, "OTHER_HOST_PATIENCE", 0.0)
 
 
 def booted(program: ProcessProgram, **env: str) -> ProcessProgram:

@@ -8,7 +8,6 @@ import select
 import signal
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -29,6 +28,7 @@ from coach.processes import (
     poll,
 )
 from coach.runtime import supervisor
+from coach.runtime.elsewhere import Elsewhere
 from coach.runtime.program import (
     GRACE,
     LOG_LIMIT,
@@ -42,11 +42,6 @@ from coach.runtime.program import (
 )
 
 PORT_ATTEMPTS = 3
-ELSEWHERE_PATIENCE = 5.0
-"""Seconds that a program may listen on other ports alone before it is told that its port is wrong."""
-LOOK_EVERY = 0.25
-OTHER_HOST_PATIENCE = 0.5
-"""Seconds between listening on ::1 and on 127.0.0.1 that a program may take."""
 PROCESS_LIMIT = 256
 DRAIN_PATIENCE = 0.5
 """Seconds that the supervisor may take to copy the program's last lines to the log."""
@@ -288,7 +283,7 @@ class ProcessProgram:
 
     def _wait_for_listener(self) -> str:
         """Wait for the port; return `ready`, `ended`, `stranger`, `elsewhere` or `late`."""
-        elsewhere = _Elsewhere(self)
+        elsewhere = Elsewhere(self.listens, self.address[1])
 
         def state() -> str:
             self._read_events()
@@ -322,26 +317,6 @@ class ProcessProgram:
                 start=self.spec.start,
             )
         )
-
-
-class _Elsewhere:
-    """Notices a program that listens, but not where coach calls, long before the boot budget is used up."""
-
-    def __init__(self, program: ProcessProgram) -> None:
-        self._program = program
-        self._looked = self._since = time.monotonic()
-
-    def for_too_long(self) -> bool:
-        """Look at most four times a second; tell whether the program has listened elsewhere for its patience."""
-        now = time.monotonic()
-        if now - self._looked < LOOK_EVERY:
-            return False
-        self._looked = now
-        found = self._program.listens()
-        if not found:
-            self._since = now
-        right_port = any(listener.port == self._program.address[1] for listener in found)
-        return now - self._since >= (OTHER_HOST_PATIENCE if right_port else ELSEWHERE_PATIENCE)
 
 
 TAMPERED_HINT = (
