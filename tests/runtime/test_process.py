@@ -346,7 +346,8 @@ def test_a_program_starts_again_on_the_same_data_with_another_environment(make: 
 
 
 def test_an_end_of_its_own_is_noticed_and_can_be_stopped(make: Make) -> None:
-    program = booted(make(f"{serve()[5:]} & sleep 0.1; kill $!; wait; exit 5"))
+    program = booted(make(f"{serve()[5:]} & until [ -e go ]; do sleep 0.05; done; kill $!; wait; exit 5"))
+    (program.spec.workspace / "go").touch()
     assert poll(program.ended, 10) == Exit(code=5)
     assert program.stop() == Exit(code=5)
     assert program.stop() == Exit(code=5)
