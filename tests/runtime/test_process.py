@@ -51,6 +51,15 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(elsewhere, "OTHER_HOST_PATIENCE", 0.0)
 
 
+ON_GO = "until [ -e go ]; do sleep 0.05; done"
+"""Shell code that waits for `go`."""
+
+
+def go(program: ProcessProgram) -> None:
+    """Let a program go on that waits for the test, rather than for the clock of a busy machine."""
+    (program.spec.workspace / "go").touch()
+
+
 def booted(program: ProcessProgram, **env: str) -> ProcessProgram:
     program.start(env)
     program.wait_ready()
@@ -346,8 +355,8 @@ def test_a_program_starts_again_on_the_same_data_with_another_environment(make: 
 
 
 def test_an_end_of_its_own_is_noticed_and_can_be_stopped(make: Make) -> None:
-    program = booted(make(f"{serve()[5:]} & until [ -e go ]; do sleep 0.05; done; kill $!; wait; exit 5"))
-    (program.spec.workspace / "go").touch()
+    program = booted(make(f"{serve()[5:]} & {ON_GO}; kill $!; wait; exit 5"))
+    go(program)
     assert poll(program.ended, 10) == Exit(code=5)
     assert program.stop() == Exit(code=5)
     assert program.stop() == Exit(code=5)
@@ -383,8 +392,8 @@ def test_daemons_are_stopped_with_the_program(make: Make) -> None:
 @pytest.mark.parametrize(
     ("more", "limit"),
     [
-        (f"sleep 0.3; {PYTHON} -c 'x = bytearray(range(256)) * (1 << 19); import time; time.sleep(300)'", "memory"),
-        ("sleep 0.3; for i in 1 2 3 4 5 6 7 8 9; do sleep 300 & done; wait", "processes"),
+        (f"{ON_GO}; {PYTHON} -c 'x = bytearray(range(256)) * (1 << 19); import time; time.sleep(300)'", "memory"),
+        (f"{ON_GO}; for i in 1 2 3 4 5 6 7 8 9; do sleep 300 & done; wait", "processes"),
     ],
 )
 def test_a_limit_that_is_broken_later_ends_the_program(
@@ -392,6 +401,7 @@ def test_a_limit_that_is_broken_later_ends_the_program(
 ) -> None:
     monkeypatch.setattr(module, "PROCESS_LIMIT", 8)
     program = booted(make(f"({more}) & {serve()}", limits=Limits(boot=10, memory="64MiB")))
+    go(program)
     ended = poll(program.ended, 20)
     assert ended is not None
     assert ended.limit == limit
@@ -520,7 +530,8 @@ def test_somebody_who_speaks_for_the_supervisor_is_noticed(words: bytes, make: M
 @pytest.mark.parametrize("attack", ["rm $SCRATCH/server.log", "ln -sf /dev/zero $SCRATCH/server.log", "rm -r $SCRATCH"])
 def test_a_program_that_removes_or_replaces_its_log_is_noticed(attack: str, make: Make) -> None:
     attack = f"SCRATCH=$(dirname $DATA_DIR); {attack}"
-    program = booted(make(f"echo before; {serve()[5:]} & sleep 0.2; {attack}; wait"))
+    program = booted(make(f"echo before; {serve()[5:]} & {ON_GO}; {attack}; wait"))
+    go(program)
     assert poll(lambda: not program.log.is_intact(), 10)
     assert program.log.since() == ["before", "start 1 "]
     program.stop()
