@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.learner import Learner
+from tests.learner import Learner, offline
 from tests.workspaces import Workspaces, echo_workspace
 
 RECORDED = Path(__file__).with_name("golden")
@@ -110,7 +110,8 @@ def test_a_wrong_solution_on_the_other_stacks(
         ("invalid-http", "python3 answers_garbage.py"),
         ("body-too-large", "python3 answers_an_endless_body.py"),
         ("log-flood", "python3 floods_its_log.py"),
-        ("wrong-port-after-restart", "python3 changes_port_after_restart.py"),
+        ("crashed-on-restart", "python3 crashes_on_restart.py"),
+        ("boot-crashed-in-silence", "exit 3"),
         ("tampered", "exec python3 kills_its_supervisor.py"),
         ("escape-sequences", "python3 prints_commands_for_terminals_and_ci.py"),
     ],
@@ -164,9 +165,64 @@ def test_a_broken_coach_toml(name: str, text: str, learner: Learner, golden: Gol
         ("start-custom", "start phase-2-notes --stack custom"),
         ("no-workspace", "grade"),
         ("no-such-folder", "grade phase-3"),
-        ("no-such-pack", "grade --pack nowhere"),
     ],
 )
 def test_a_command(name: str, words: str, learner: Learner, golden: Golden) -> None:
     learner.types(*words.split())
     golden(name)
+
+
+def test_a_folder_that_is_not_empty(learner: Learner, golden: Golden) -> None:
+    (learner.home / "phase-2-notes").mkdir()
+    (learner.home / "phase-2-notes" / "coach.toml").write_text("")
+    (learner.home / "phase-2-notes" / "src").write_text("")
+    learner.types("start", "phase-2-notes", "--stack", "express")
+    golden("start-occupied")
+
+
+def test_a_pack_that_is_not_there(learner: Learner, golden: Golden) -> None:
+    echo_workspace(learner.home)
+    learner.types("grade", "--pack", "./nowhere", within="echo")
+    learner.types("start", "phase-2-notes", "--pack", "nowhere")
+    golden("no-such-pack")
+
+
+def test_a_grader_that_breaks(learner: Learner, golden: Golden) -> None:
+    echo_workspace(learner.home)
+    grader = learner.home / "pack" / "graders" / "test_hostile_echo.py"
+    grader.write_text(grader.read_text().replace('expect(api.get("/health"))', 'expect(api.get("/health") + 1)', 1))
+    learner.types("grade", "--seed", "1", "--pack", "../pack", within="echo")
+    grader.write_text("import nowhere")
+    learner.types("grade", "--seed", "1", "--pack", "../pack", within="echo")
+    golden("grader-broke")
+
+
+def test_a_stack_without_its_tools(learner: Learner, golden: Golden) -> None:
+    (learner.home / "bin").mkdir()
+    learner.types("start", "phase-2-notes", "--stack", "express", env={"PATH": str(learner.home / "bin")})
+    golden("start-without-node")
+
+
+@pytest.mark.network
+@pytest.mark.parametrize(
+    ("stack", "file", "find", "replace"),
+    [
+        ("express", "package.json", '"express":', "express:"),
+        ("fastapi", "requirements.txt", "fastapi==", "fastapi="),
+    ],
+)
+def test_a_manifest_that_cannot_be_installed(
+    stack: str, file: str, find: str, replace: str, learner: Learner, golden: Golden
+) -> None:
+    learner.run("start", "phase-2-notes", "--stack", stack, "--no-install")
+    path = learner.home / "phase-2-notes" / file
+    path.write_text(path.read_text().replace(find, replace))
+    learner.types("grade", "--seed", "1", within="phase-2-notes")
+    golden(f"install-failed-{stack}")
+
+
+@pytest.mark.parametrize("stack", ["express", "fastapi"])
+def test_a_registry_out_of_reach(stack: str, learner: Learner, golden: Golden) -> None:
+    learner.types("start", "phase-2-notes", "--stack", stack, env=offline(learner.home))
+    learner.types("grade", within="phase-2-notes", env=offline(learner.home))
+    golden(f"offline-{stack}")
