@@ -20,7 +20,7 @@ from coach.errors import CheckFailed
 from coach.grading import client as module
 from coach.grading.client import Api, Budget, Wire, curl
 from coach.processes import poll
-from tests.grading.raw import Handler, RawServer, answer, dribble, read_request
+from tests.grading.raw import PAUSE, Handler, RawServer, answer, dribble, read_request
 
 OK = answer(b'{"ok": true}', Content_Type="application/json")
 
@@ -223,14 +223,24 @@ def test_a_new_check_begins_without_exchanges_and_with_all_its_time(calls: Call)
 
 # ── time ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 HEAD = b"HTTP/1.1 200 OK\r\nX-Slow: "
 DRIBBLES: dict[str, Handler] = {
     "nothing": lambda connection, over: void(over.wait(20)),
     "a header": dribble(HEAD),
     "many headers": dribble(HEAD + b"a\r\n" + b"A: b\r\n" * 1000),
-    "interim responses": dribble(b"HTTP/1.1 100 Continue\r\n\r\n"),
+    "interim responses": dribble(CONTINUE),
+    "interim responses at full speed": lambda connection, over: flood(
+        connection, b"HTTP/1.1 100 Continue\r\n\r\n", over
+    ),
     "a body": lambda connection, over: send_all(connection, answer(b"")[:-2], b"\r\n", dribble(b"x"), over),
 }
+
+
+def flood(connection: socket.socket, data: bytes, over: threading.Event) -> None:
+    """Send these bytes over and over, as fast as they are read."""
+    while not over.is_set():
+        connection.sendall(data * 100)
 
 
 def void(_: object) -> None:
@@ -262,16 +272,33 @@ def test_a_check_that_has_less_time_left_waits_no_longer(calls: Call) -> None:
     assert len(caller.server.requests) == 1
 
 
-def test_a_server_that_reads_nothing_is_given_up(calls: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("slowly", [False, True])
+def test_a_server_that_reads_nothing_or_slowly_is_given_up(slowly: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "REQUEST_LIMIT", 0.3)
-    with socket.create_server(("127.0.0.1", 0)) as deaf:
-        wire = Wire(deaf.getsockname, "", lambda exc: CheckFailed(str(exc), code=type(exc).__name__))
+    over = threading.Event()
+
+    def read() -> None:
+        connection, _ = server.accept()
+        with connection:
+            while not over.wait(PAUSE):
+                connection.recv(100_000)
+
+    began = time.monotonic()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        reader = threading.Thread(target=read)
+        if slowly:
+            reader.start()
+        wire = Wire(server.getsockname, "", lambda exc: CheckFailed(str(exc), code=type(exc).__name__))
         wire.begin(20)
         client = Api(wire)
         with pytest.raises(CheckFailed) as caught:
             client.post("/", content=b"x" * (32 << 20))
         client.close()
+        over.set()
+        if slowly:
+            reader.join()
     assert caught.value.code == "WriteTimeout"
+    assert time.monotonic() - began < 10
 
 
 def test_each_thread_has_a_deadline_of_its_own(calls: Call, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -163,7 +163,7 @@ class Api:
         body = b""
         try:
             response = self._send(request)
-            body = _read(response, self._deadline)
+            body = _read(response)
         except TRANSPORT_ERRORS as exc:
             raise self._wire.failure(exc) from exc
         except httpcore.LocalProtocolError as exc:
@@ -246,15 +246,13 @@ def _unsendable(method: str, path: str, exc: Exception) -> CheckFailed:
     )
 
 
-def _read(response: httpx.Response, deadline: Deadline) -> bytes:
+def _read(response: httpx.Response) -> bytes:
     """Read a body up to BODY_LIMIT bytes, decompressed no further than that."""
     encoding = response.headers.get("content-encoding", "identity").strip().lower()
     unzip = zlib.decompressobj(zlib.MAX_WBITS | 32) if encoding in ("gzip", "x-gzip", "deflate") else None
     parts: list[bytes] = []
     size = 0
     for chunk in response.iter_raw():
-        if deadline.passed():
-            raise httpcore.ReadTimeout("the body took too long")
         try:
             data = unzip.decompress(chunk, BODY_LIMIT + 1 - size) if unzip else chunk
         except zlib.error as exc:

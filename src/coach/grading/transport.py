@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 import threading
 import time
 import typing
@@ -14,6 +13,8 @@ import httpx
 KEEP_ALIVE = 1.0
 """Seconds that an idle connection is used again; shorter than servers' own limits, so that none is closed under us."""
 CONNECTIONS = 200
+PIECE = 16 << 10
+"""Bytes that are sent before the deadline is looked at again: a server that reads slowly must not stretch it."""
 HEARD = 100
 """Bytes that are kept of an answer which ends before it was one."""
 
@@ -53,17 +54,13 @@ class _Stream(httpcore.NetworkStream):
         return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        if self._deadline.passed():
-            raise httpcore.WriteTimeout("the deadline of the request has passed")
-        self._inner.write(buffer, self._deadline.left())
+        for start in range(0, len(buffer), PIECE):
+            if self._deadline.passed():
+                raise httpcore.WriteTimeout("the deadline of the request has passed")
+            self._inner.write(buffer[start : start + PIECE], self._deadline.left())
 
     def close(self) -> None:
         self._inner.close()
-
-    def start_tls(
-        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore.NetworkStream:
-        return _Stream(self._inner.start_tls(ssl_context, server_hostname, self._deadline.left()), self._deadline)
 
     def get_extra_info(self, info: str) -> typing.Any:
         return self._inner.get_extra_info(info)
