@@ -180,6 +180,7 @@ def _with_sdk(engine: Engine, context: IO[bytes], output: _Output, limit: float)
             dockerfile=DOCKERFILE,
             tag=engine.name,
             labels=engine.labels,
+            nocache=True,  # a layer that two runs share would be removed by one under the other's feet
             forcerm=True,
             rm=True,
             decode=True,

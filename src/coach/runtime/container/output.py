@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 from docker.models.containers import Container
@@ -26,7 +26,8 @@ class Output:
     """
 
     def __init__(self, container: Container, log: Path) -> None:
-        self.dropped = 0
+        self._dropped = 0
+        self._within_line = False
         self._left = LOG_LIMIT - log.stat().st_size
         self._last = time.monotonic()
         with explained("attach to the container"):
@@ -35,8 +36,14 @@ class Output:
         self._thread = threading.Thread(target=self._copy, name=f"output of {container.short_id}", daemon=True)
         self._thread.start()
 
+    @property
+    def dropped(self) -> int:
+        """How many lines were dropped, an unfinished one included."""
+        return self._dropped + self._within_line
+
     def settle(self) -> None:
         """Wait until the log holds what has been printed so far, as far as can be told."""
+        self._last = time.monotonic()
         poll(lambda: time.monotonic() - self._last > QUIET or not self._thread.is_alive(), SETTLE_PATIENCE)
 
     def finish(self) -> None:
@@ -48,20 +55,24 @@ class Output:
         """Stop copying."""
         with suppress(*EngineError):
             self._stream.close()
+        self._thread.join(END_PATIENCE)
 
     def _copy(self) -> None:
-        with self._file:
+        # The SDK's own way to close a stream shuts its connection down and leaves the socket open.
+        with self._file, closing(self._stream._response):  # type: ignore[attr-defined]
             try:
                 for data in self._stream:
                     self._last = time.monotonic()
                     self._keep(data)
-            except (*EngineError, ValueError):  # the engine, or `finish`, has closed the stream
+            except (*EngineError, ValueError):  # the engine, or `close`, has ended the stream
                 return
 
     def _keep(self, data: bytes) -> None:
         keep = data[: max(self._left, 0)]
         self._left -= len(keep)
-        self.dropped += data.count(b"\n", len(keep))
+        if len(keep) < len(data):
+            self._dropped += data.count(b"\n", len(keep))
+            self._within_line = not data.endswith(b"\n")
         try:
             self._file.write(keep)
         except OSError:  # a full disk must not stop the program at its next line

@@ -9,29 +9,31 @@ from docker.models.containers import Container
 
 STEP = 0.02
 SCRIPT = """
-read -r main others < /proc/1/task/1/children
+read -r main rest < /proc/1/task/1/children
+state() {
+  read -r status < "/proc/$1/stat" && status=${status##*) } && status=${status%% *}
+} 2>/dev/null
 each_other() {
   for folder in /proc/[0-9]*; do
     pid=${folder#/proc/}
     case $pid in 1|"$main"|$$) continue;; esac
-    read -r status < "$folder/stat" || continue
-    case ${status##*) } in Z*) continue;; esac
-    "$@" "$pid"
+    state "$pid" && [ "$status" != Z ] && "$@" "$pid"
   done
 } 2>/dev/null
 note() { left=yes; }
 kill -s STOP "$main"
-kill -s "$1" "$main"
+while state "$main" && [ "$status" != T ]; do :; done
 each_other kill -s "$1"
 steps=$2
 while left=; each_other note; [ "$left" ] && [ "$steps" -gt 0 ]; do
   sleep "$3"
   steps=$((steps - 1))
 done
+kill -s "$1" "$main"
 kill -s CONT "$main"
 """
 """The container ends with its main process. Where that is a shell or npm, which ends at once, the server behind it
-would be cut short; so the main process is held, the signal waiting for it, until the others have ended or the steps are
+would be cut short; so the main process is stopped, and gets the signal when the others have ended or the steps are
 over. Arguments: the signal's name, the number of steps, the seconds of one. All of it is POSIX sh but the fraction for
 sleep, which every sleep of a Linux system takes.
 """
