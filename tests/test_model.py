@@ -1,6 +1,7 @@
 """Files are read strictly, every refusal names file and key, and a report survives the way through JSON."""
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 import coach.reports
 from coach.errors import CoachError, ContentError, InputError
 from coach.model import (
+    TOML_LIMIT,
     Exercise,
     Limits,
     Outcome,
@@ -123,6 +125,17 @@ def test_a_folder_in_place_of_a_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "coach.toml").mkdir()
     with pytest.raises(InputError, match=r"coach\.toml cannot be read: Is a directory"):
         read_toml(tmp_path / "coach.toml", WorkspaceConfig, InputError)
+
+
+def test_a_pipe_in_place_of_a_file_is_named_and_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "coach.toml")
+    with pytest.raises(InputError, match=r"coach\.toml is not a file"):
+        read_toml(tmp_path / "coach.toml", WorkspaceConfig, InputError)
+
+
+def test_a_file_that_is_far_too_long_is_not_read(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"coach\.toml has more than \d+ MiB"):
+        read(tmp_path, WORKSPACE + "#" * (TOML_LIMIT + 1))
 
 
 def test_a_workspace_file_is_read_with_its_defaults(tmp_path: Path) -> None:

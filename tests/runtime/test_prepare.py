@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -214,6 +215,25 @@ def test_what_an_installer_leaves_running_is_ended(workspace: Workspace) -> None
     """The fixture of this module sees to it that nothing is left."""
     workspace.prepare(install="sleep 300 & (trap '' TERM HUP; sleep 300) & echo done")
     assert workspace.lines == ["done"]
+
+
+def test_two_at_once_install_once(workspace: Workspace) -> None:
+    """The second waits for the first, and then finds all done."""
+    other = Workspace(workspace.root)
+    slow = INSTALL + "; while ! test -e go; do sleep 0.02; done"
+    done: list[bool] = []
+    first, second = (
+        threading.Thread(target=lambda one=one: done.append(one.prepare(slow))) for one in (workspace, other)
+    )
+    first.start()
+    assert poll(workspace.runs, 10) == 1
+    second.start()
+    assert poll(lambda: other.lines, 10) == ["Another coach installs them at this moment; waiting for it …"]
+    (workspace.root / "go").touch()
+    first.join()
+    second.join()
+    assert sorted(done) == [False, True]
+    assert workspace.runs() == 1
 
 
 # ── failures ─────────────────────────────────────────────────────────────────────────────────────────────────────────
