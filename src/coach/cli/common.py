@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -106,8 +107,8 @@ class Progress:
     def line(self, text: str) -> None:
         """Show a line of the step's output in place of the last."""
         if self._live:
-            width = click.get_current_context().terminal_width or 79
-            click.echo(f"\r\x1b[K  {clean(text)[:width]}", err=True, nl=False)
+            width = shutil.get_terminal_size().columns - 1
+            click.echo(f"\r\x1b[K{f'  {clean(text)}'[:width]}", err=True, nl=False)
 
     def end(self) -> None:
         """Remove the changing line."""
