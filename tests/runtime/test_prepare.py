@@ -191,8 +191,8 @@ def test_an_installer_without_uv_does_without_it(workspace: Workspace, monkeypat
         raise FileNotFoundError
 
     monkeypatch.setattr("uv.find_uv_bin", none)
-    assert workspace.prepare(install="mkdir deps; ls .coach/bin") is True
-    assert workspace.lines == []
+    assert workspace.prepare(install="mkdir deps; echo uv; ls .coach/bin 2>/dev/null || true") is True
+    assert workspace.lines == ["uv"]
 
 
 def test_environments_are_made_with_the_python_that_runs_coach(workspace: Workspace) -> None:
@@ -299,10 +299,16 @@ def test_an_installation_that_takes_too_long_is_ended(workspace: Workspace, monk
         workspace.prepare(install="sleep 300 & sleep 300")
 
 
-def test_a_workspace_that_cannot_be_written_to_is_named(workspace: Workspace) -> None:
-    (workspace.root / ".coach").write_text("in the way")
+@pytest.mark.parametrize("place", [".coach", ".coach/install.log", ".coach/bin"])
+def test_a_workspace_that_cannot_be_written_to_is_named(place: str, workspace: Workspace) -> None:
+    in_the_way = workspace.root / place
+    in_the_way.parent.mkdir(exist_ok=True)
+    if place.endswith("log"):
+        in_the_way.mkdir()
+    else:
+        in_the_way.write_text("in the way")
     with pytest.raises(PrerequisiteError) as caught:
-        workspace.prepare()
+        workspace.prepare(install="uv --version")
     assert f"cannot write in {workspace.root}: " in caught.value.message
     assert "permissions" in caught.value.hint
 

@@ -1,5 +1,6 @@
 """The supervisor keeps its side of the protocol, and leaves nothing behind however it ends."""
 
+import ctypes
 import json
 import os
 import resource
@@ -410,3 +411,20 @@ def test_a_folder_that_is_gone_needs_no_removal(tmp_path: Path) -> None:
 def test_a_system_without_subreapers_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervisor, "SUPPORTS_SUBREAPER", False)
     assert become_subreaper() is False
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="prctl(2) is Linux's")
+def test_a_process_that_keeps_private_lets_no_other_look_into_it() -> None:
+    code = (
+        "import ctypes; from coach.runtime.supervisor import keep_private\n"
+        "dumpable = lambda: ctypes.CDLL(None).prctl(3, 0, 0, 0, 0)\n"
+        "print(dumpable()); keep_private(); print(dumpable())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "1\n0\n"
+
+
+def test_a_system_that_cannot_keep_private_goes_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "SUPPORTS_SUBREAPER", False)
+    monkeypatch.setattr(ctypes, "CDLL", None)
+    supervisor.keep_private()
