@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from coach.processes import alive, descendants, listeners, poll
+from coach.runtime.container.engine import LABEL
 from coach.runtime.supervisor import become_subreaper
 from tests.hostile.cases import ROOT, Case
 
@@ -27,8 +28,11 @@ GRACE = 1.0
 ORDINARY = ("setpriv", "--bounding-set=-dac_override,-dac_read_search,-sys_ptrace,-perfmon,-sys_admin") if ROOT else ()
 """Begins a command that may do with files and processes what an ordinary account may, and no more."""
 needs_ordinary_account = pytest.mark.skipif(ROOT and shutil.which("setpriv") is None, reason="root needs setpriv")
+MARK = "coach.hostile"
+"""Label of everything that is made from a workspace's Dockerfile."""
 DOCKERFILE = """\
 FROM python:3.13-slim
+LABEL {mark}={name}
 ENV HOST=0.0.0.0 PYTHONDONTWRITEBYTECODE=1
 WORKDIR /app
 COPY . .
@@ -43,6 +47,7 @@ class Place:
     root: Path
     name: str = "workspace"
     before: set[int] = field(init=False)
+    since: float = field(default_factory=time.time)
 
     def __post_init__(self) -> None:
         # Whatever escapes coach and its supervisors becomes a descendant of this process, and cannot hide.
@@ -50,6 +55,11 @@ class Place:
         self.before = _mine()
         for folder in (self.workspace, self.home, self.scratch):
             folder.mkdir(parents=True)
+
+    @property
+    def name_in_engine(self) -> str:
+        """What tells the images and containers of this place from all others."""
+        return f"{os.getpid()}-{self.since}"
 
     @property
     def workspace(self) -> Path:
@@ -73,7 +83,9 @@ class Place:
         (self.workspace / "coach.toml").write_text(
             f'format = 1\nexercise = "hostile-echo"\nstack = "custom"\nstart = {json.dumps(start)}\n', encoding="utf-8"
         )
-        (self.workspace / "Dockerfile").write_text(DOCKERFILE.format(command=start), encoding="utf-8")
+        (self.workspace / "Dockerfile").write_text(
+            DOCKERFILE.format(mark=MARK, name=self.name_in_engine, command=start), encoding="utf-8"
+        )
 
     def files(self) -> dict[str, bytes]:
         """Return the workspace's files and folders, without what coach and Python keep there."""
@@ -162,14 +174,25 @@ def grade(place: Place, *options: str, limit: float = 120, **more: Any) -> Resul
     return Result(process.returncode, json.loads(report or "{}"), output.decode(), seconds)
 
 
-def contents(engine: docker.DockerClient) -> set[tuple[str, str]]:
-    """Return what a Docker engine holds: containers, images, networks and volumes."""
+def left_in(engine: docker.DockerClient, place: Place) -> set[str]:
+    """Return what the grading of a place has left in a Docker engine, on which others may be working too."""
     api = engine.api
+    ours = f"{MARK}={place.name_in_engine}"
+    made = {"label": ours, "type": "container", "event": "create"}
+    events = list(api.events(since=int(place.since), until=int(time.time()) + 1, filters=made, decode=True))
+    tokens = {event["Actor"]["Attributes"].get(LABEL) for event in events} - {None}  # a build makes containers too
+    assert len(tokens) == 1, "the grading made no container"
+    labels = [ours, f"{LABEL}={tokens.pop()}"]
     return {
-        *(("container", found["Id"]) for found in api.containers(all=True)),
-        *(("image", found["Id"]) for found in api.images(all=True)),
-        *(("network", found["Id"]) for found in api.networks()),
-        *(("volume", found["Name"]) for found in api.volumes()["Volumes"] or ()),
+        f"{kind} {found.get('Id', found.get('Name'))}"
+        for label in labels
+        for kind, list_of in (
+            ("container", api.containers(all=True, filters={"label": label})),
+            ("image", api.images(all=True, filters={"label": label})),
+            ("network", api.networks(filters={"label": label})),
+            ("volume", api.volumes(filters={"label": label})["Volumes"] or ()),
+        )
+        for found in list_of
     }
 
 

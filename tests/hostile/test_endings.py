@@ -14,7 +14,7 @@ import docker
 import pytest
 
 from coach.processes import poll
-from tests.hostile.running import Place, contents, grade
+from tests.hostile.running import Place, grade, left_in
 
 INTERRUPTED = 130
 BURIAL = 8.0
@@ -73,14 +73,14 @@ def test_nothing_is_left_when_coach_is_ended(ending: str, moment: str, place: Pl
 def test_nothing_is_left_in_the_engine_when_coach_is_ended(
     ending: str, place: Place, docker_engine: docker.DockerClient
 ) -> None:
-    before = contents(docker_engine)
     process = begin(place, "during a check", "--container")
 
     os.killpg(process.pid, ENDINGS[ending])
     process.communicate(timeout=2 * BURIAL)
 
     assert place.leftovers(2 * BURIAL) == []
-    assert poll(lambda: contents(docker_engine) <= before, 2 * BURIAL, every=0.1), contents(docker_engine) - before
+    poll(lambda: not left_in(docker_engine, place), 2 * BURIAL, every=0.1)
+    assert left_in(docker_engine, place) == set()
 
 
 def test_nothing_is_left_when_ctrl_c_is_pressed_again_and_again(place: Place) -> None:

@@ -9,7 +9,7 @@ import docker
 import pytest
 
 from tests.hostile.cases import CASES, PASSED, Case
-from tests.hostile.running import ORDINARY, Place, contents, fill_for, grade, needs_ordinary_account
+from tests.hostile.running import ORDINARY, Place, fill_for, grade, left_in, needs_ordinary_account
 
 CONTAINED = [case for case in CASES if case.container is not None]
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e]")
@@ -28,9 +28,8 @@ def test_a_hostile_submission_gets_its_verdict_and_leaves_nothing_behind(case: C
 def test_a_hostile_submission_gets_its_verdict_in_a_container(
     case: Case, place: Place, docker_engine: docker.DockerClient
 ) -> None:
-    before = contents(docker_engine)
     check(case, place, "--container")
-    assert contents(docker_engine) - before == set()
+    assert left_in(docker_engine, place) == set()
 
 
 def check(case: Case, place: Place, *options: str) -> None:
