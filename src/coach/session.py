@@ -127,7 +127,7 @@ def grade(workspace: Workspace, pack: Pack, options: Options, watcher: Watcher) 
             started_at=started_at.isoformat(timespec="seconds"),
             phases_ms=clock.phases(),
             cause=run.cause,
-            notices=(*_other_revision(workspace, pack), *run.notices, *program.notices()),
+            notices=(*_other_revision(workspace, pack), *program.notices()),
             score=score(checks),
             checks=checks,
         )

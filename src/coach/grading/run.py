@@ -10,7 +10,7 @@ import httpcore
 
 from coach.errors import CheckFailed, SubmissionError, TamperedError
 from coach.grading.client import REQUEST_LIMIT, Wire
-from coach.model import Cause, CheckResult, Limits, Notice
+from coach.model import Cause, CheckResult, Limits
 from coach.processes import poll
 from coach.runtime.program import Exit, Program
 
@@ -35,7 +35,6 @@ class Run:
     only: tuple[str, ...] = ()
     results: dict[str, CheckResult] = field(default_factory=dict)
     cause: Cause | None = None
-    notices: list[Notice] = field(default_factory=list)
     crashes: int = 0
     hung: int = 0
     started: float = field(default_factory=time.monotonic)
