@@ -97,7 +97,8 @@ def start(
     problem = None if no_install else _install(target, stack)
     click.echo("\nNext:")
     if target.resolve() != Path.cwd():
-        click.echo(f"  cd {shlex.quote(str(target))}")
+        folder_name = str(target) if not str(target).startswith("-") else f"./{target}"
+        click.echo(f"  cd {shlex.quote(folder_name)}")
     named = pack_path is not None and (pack_path / "pack.toml").is_file()
     command = ["coach", "grade", *(("--pack", str(pack.root)) if named else ())]
     click.echo(f"  {shlex.join(command)}        see what is missing, as often as you like")
