@@ -11,7 +11,7 @@ import click
 
 from coach.catalog.installed import installed
 from coach.catalog.packs import Pack, open_pack
-from coach.cli.common import PACK_OPTION, Progress, chosen_exercise, chosen_pack
+from coach.cli.common import PACK_OPTION, Progress, chosen_exercise, chosen_pack, typed
 from coach.errors import CoachError, InputError, PrerequisiteError, nearest
 from coach.model import Exercise, Stack
 
@@ -97,8 +97,7 @@ def start(
     problem = None if no_install else _install(target, stack)
     click.echo("\nNext:")
     if target.resolve() != Path.cwd():
-        folder_name = str(target) if not str(target).startswith("-") else f"./{target}"
-        click.echo(f"  cd {shlex.quote(folder_name)}")
+        click.echo(f"  cd {shlex.quote(typed(target))}")
     named = pack_path is not None and (pack_path / "pack.toml").is_file()
     command = ["coach", "grade", *(("--pack", str(pack.root)) if named else ())]
     click.echo(f"  {shlex.join(command)}        see what is missing, as often as you like")

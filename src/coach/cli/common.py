@@ -117,6 +117,12 @@ class Progress:
         self._shown = False
 
 
+def typed(path: Path) -> str:
+    """Return a path as an argument that no command takes for an option."""
+    text = str(path)
+    return f"./{text}" if text.startswith("-") else text
+
+
 def refuse_output(*targets: str | None) -> None:
     """Make sure, before anything else is done, that reports can be written where they are asked for.
 

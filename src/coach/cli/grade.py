@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from coach.catalog.packs import Pack
-from coach.cli.common import FOLDER, PACK_OPTION, Progress, pack_of, refuse_output, write_output
+from coach.cli.common import FOLDER, PACK_OPTION, Progress, pack_of, refuse_output, typed, write_output
 from coach.errors import EXIT_FAILED, EXIT_NOT_GRADED, EXIT_PASSED, InputError
 from coach.model import CheckResult, Exercise, Report, Stack, to_json
 from coach.reports.terminal import Terminal
@@ -134,7 +134,7 @@ def _command(folder: Path, pack_path: Path | None, *, container: bool) -> str:
     """Return this command as it was typed, without what chooses checks and reports."""
     words = ["coach", "grade"]
     if folder != Path():
-        words.append(str(folder))
+        words.append(typed(folder))
     if pack_path is not None:
         words += ["--pack", str(pack_path)]
     if container:
