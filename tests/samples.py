@@ -1,7 +1,9 @@
 """Results to write reports from."""
 
+from pathlib import Path
 from typing import Any
 
+import coach.reports
 from coach.model import (
     Cause,
     CheckResult,
@@ -16,6 +18,9 @@ from coach.model import (
     Response,
     score,
 )
+
+SCHEMA = Path(coach.reports.__file__).with_name("report.schema.json")
+"""The JSON Schema of a report."""
 
 
 def result(outcome: Outcome, points: int = 1, **more: Any) -> CheckResult:

@@ -10,7 +10,6 @@ import jsonschema
 import msgspec
 import pytest
 
-import coach.reports
 from coach.errors import CoachError, ContentError, InputError
 from coach.model import (
     TOML_LIMIT,
@@ -26,9 +25,8 @@ from coach.model import (
     score,
     to_json,
 )
-from tests.samples import full_report
+from tests.samples import SCHEMA, full_report
 
-SCHEMA = Path(coach.reports.__file__).with_name("report.schema.json")
 WORKSPACE = 'format = 1\nexercise = "phase-2-notes"\nstack = "express"\n'
 EXERCISE = """\
 format = 1

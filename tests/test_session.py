@@ -1,6 +1,7 @@
 """One grading run, from the workspace to the report, and what is left of it however it ends."""
 
 import errno
+import json
 import os
 import signal
 import sys
@@ -11,13 +12,15 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import jsonschema
 import pytest
 
 from coach import session as module
 from coach.errors import PrerequisiteError, TamperedError
-from coach.model import Score
+from coach.model import Score, to_json
 from coach.processes import poll
 from coach.session import SEEDS
+from tests.samples import SCHEMA
 from tests.sessions import GRADER, Place
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
@@ -52,6 +55,7 @@ def test_a_report_tells_all_about_a_run(place: Place) -> None:
         "phase teardown",
     )
     assert session.left == ()
+    jsonschema.validate(json.loads(to_json(report)), json.loads(SCHEMA.read_text(encoding="utf-8")))
 
 
 def shown(place: Place, seed: int) -> str:

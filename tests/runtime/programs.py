@@ -21,8 +21,8 @@ family = socket.AF_INET6 if ":" in host else socket.AF_INET
 starts = pathlib.Path(os.environ["DATA_DIR"], "starts")
 with starts.open("a") as file:
     file.write("start\\n")
-server = socket.create_server((host, port), family=family, dualstack_ipv6=":" in host and host != "::1")
 print("start", len(starts.read_text().splitlines()), os.environ.get("GREETING", ""), flush=True)
+server = socket.create_server((host, port), family=family, dualstack_ipv6=":" in host and host != "::1")
 while True:
     connection, _ = server.accept()
     connection.close()

@@ -63,6 +63,7 @@ def go(program: ProcessProgram) -> None:
 def booted(program: ProcessProgram, **env: str) -> ProcessProgram:
     program.start(env)
     program.wait_ready()
+    program.log.settle()
     return program
 
 

@@ -102,6 +102,7 @@ class Server:
                 return Start(False, error.log, error.code, error.message, self._run.program.ended())
             self._run.stopped_by_check = False
             self._run.wire.restarted = self._stopped_by
+            self._run.program.log.settle()
             return Start(True, self._run.program.log.tail(mark=mark))
 
     @contextmanager
