@@ -195,6 +195,11 @@ def test_an_installer_without_uv_does_without_it(workspace: Workspace, monkeypat
     assert workspace.lines == ["uv"]
 
 
+def test_an_installer_that_does_not_name_uv_gets_none(workspace: Workspace) -> None:
+    workspace.prepare(install="ls -A .coach")
+    assert "bin" not in workspace.lines
+
+
 def test_environments_are_made_with_the_python_that_runs_coach(workspace: Workspace) -> None:
     workspace.prepare(install="uv venv -q .venv && .venv/bin/python -c 'import sys; print(sys.version)'")
     assert workspace.lines == [sys.version]

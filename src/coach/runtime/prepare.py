@@ -188,6 +188,7 @@ def _bring_uv(tools: Path) -> None:
         uv = find_uv_bin()
     except FileNotFoundError:
         return
+    tools.mkdir(parents=True, exist_ok=True)
     script = tools / "uv"
     script.write_text(
         f"""\
@@ -203,8 +204,8 @@ exec {shlex.quote(str(uv))} "$@"
 def _install(workspace: Path, command: str, stack: Stack, progress: Callable[[str], None]) -> None:
     token = os.urandom(8).hex()
     try:
-        (workspace / TOOLS).mkdir(parents=True, exist_ok=True)
-        _bring_uv(workspace / TOOLS)
+        if re.search(r"\buv\b", f"{stack.install} {command}"):
+            _bring_uv(workspace / TOOLS)
         log = (workspace / LOG).open("w+b")
     except OSError as exc:
         raise _cannot_write(workspace, exc) from exc
