@@ -58,6 +58,8 @@ class Route(Strict, frozen=True):
     task: int
     summary: str
     body: str = ""
+    query: str = ""
+    """An example of its parameters, without the question mark: `q=milk&page=1`."""
     answers: tuple[int, ...] = ()
 
 

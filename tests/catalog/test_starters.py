@@ -114,8 +114,11 @@ def test_python_starters_are_formatted(pack: Pack, stack: str, tmp_path: Path) -
 
 def test_requests_come_in_task_order_and_pass_ids_on(pack: Pack) -> None:
     text = render(pack, "custom")["requests.http"]
-    assert [line[4:10] for line in text.splitlines() if line.startswith("###")] == [
-        f"Task {n}" for n in (1, 1, 2, 2, 3, 3, 4, 4)
+    titles = [line[4:] for line in text.splitlines() if line.startswith("###")]
+    assert [title[:6] for title in titles[:-2]] == [f"Task {n}" for n in (1, 1, 2, 2, 3, 4, 4)]
+    assert titles[-2:] == [
+        "Task 3: Delete a comment | only one's own",
+        "Task 1: Write a post, with a body that is not JSON",
     ]
     assert "@baseUrl = http://localhost:3000\n@name = 1\n" in text
     assert "GET {{baseUrl}}/cities/{{name}}\n" in text
@@ -127,10 +130,60 @@ def test_requests_come_in_task_order_and_pass_ids_on(pack: Pack) -> None:
         "\n"
         '{"text": "Nice"}\n'
         "\n"
+        "### Task 4: Be there\n"
+    ) in text
+    assert (
         "### Task 3: Delete a comment | only one's own\n"
         "DELETE {{baseUrl}}/posts/{{post_posts.response.body.$.id}}"
         "/blog-comments/{{post_posts_by_post_id_blog_comments.response.body.$.id}}\n"
     ) in text
+
+
+def test_a_route_with_an_example_query_is_asked_without_and_with_it(pack: Pack, add: AddExercise) -> None:
+    route = '[[routes]]\nmethod = "GET"\npath = "/posts"\ntask = 1\nsummary = "List"\nquery = "q=a%20b&page=2"\n'
+    add("phase-1-posts", routes=route)
+    assert render(pack, "custom")["requests.http"].endswith(
+        "\n### Task 1: List\nGET {{baseUrl}}/posts\n"
+        "\n### Task 1: List, with parameters\nGET {{baseUrl}}/posts?q=a%20b&page=2\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("stack", "file", "lines"),
+    [
+        (
+            "express",
+            "src/routes.js",
+            """
+// Files that must survive a restart belong in the folder process.env.DATA_DIR.
+// These tasks have no route of their own:
+// - 2. Read & publish
+import """,
+        ),
+        (
+            "fastapi",
+            "app/routes.py",
+            """
+
+Files that must survive a restart belong in the folder os.environ["DATA_DIR"].
+These tasks have no route of their own:
+- 2. Read & publish
+\"""
+""",
+        ),
+    ],
+)
+def test_routes_begin_with_what_no_route_shows(pack: Pack, add: AddExercise, stack: str, file: str, lines: str) -> None:
+    assert "no route of their own" not in render(pack, stack)[file]
+    assert "DATA_DIR" not in render(pack, stack)[file]
+    folder = add("phase-1-posts", routes='[[routes]]\nmethod = "GET"\npath = "/"\ntask = 1\nsummary = "Hello"\n')
+    write(folder / "instructions.md", "# Posts\n\n## 1. Hello\n\nA.\n\n## 2. Read & publish\n\nFrom DATA_DIR.\n")
+    assert lines in render(pack, stack)[file]
+
+
+def test_a_value_with_a_space_can_be_read_by_a_shell(pack: Pack, add: AddExercise) -> None:
+    add("phase-1-posts", routes='routes = []\n[env]\nGREETING = "Good morning"\n')
+    assert "\nGREETING='Good morning'\n" in render(pack, "express")[".env.example"]
 
 
 def test_the_environment_of_the_exercise_is_shown(pack: Pack) -> None:

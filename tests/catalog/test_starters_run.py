@@ -50,7 +50,32 @@ def assert_error(reply: httpx.Response, *statuses: int) -> None:
         assert reply.json()["error"]
 
 
-@pytest.mark.parametrize("name", ["express", "fastapi", "flask"])
+STACKS = ["express", "fastapi", "flask"]
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_the_lines_that_start_it_by_hand_do_so(pack: Pack, name: str, tmp_path: Path) -> None:
+    workspace, port = tmp_path / "wörk space", free_port()
+    write_tree(render_starter(pack, pack.exercise("phase-1-posts"), pack.stack(name)), workspace)
+    with started(workspace, pack.stack(name)):
+        pass
+    text = (workspace / ".env.example").read_text()
+    (workspace / ".env").write_text(text.replace("PORT=3000", f"PORT={port}"))
+    lines = [line.removeprefix("#   ") for line in text.splitlines() if line.startswith("#   ")]
+    server = subprocess.Popen(
+        ["/bin/sh", "-c", "\n".join([*lines[:-1], f"exec {lines[-1]}"])],
+        cwd=workspace,
+        env={"PATH": os.environ["PATH"]},
+    )
+    try:
+        assert poll(lambda: accepts("127.0.0.1", port), within=20)
+        assert_error(httpx.get(f"http://127.0.0.1:{port}/nowhere"), 404)
+    finally:
+        server.kill()
+        server.wait()
+
+
+@pytest.mark.parametrize("name", STACKS)
 def test_a_starter_boots_answers_and_ends(pack: Pack, name: str, tmp_path: Path) -> None:
     exercise, stack = pack.exercise("phase-1-posts"), pack.stack(name)
     workspace = tmp_path / "wörk space"
@@ -65,6 +90,9 @@ def test_a_starter_boots_answers_and_ends(pack: Pack, name: str, tmp_path: Path)
         assert_error(client.get("/nowhere"), 404)
         assert_error(client.post("/posts", content='{"title": ', headers=json_type), 400, 422)
         assert_error(client.post("/posts", content=b'{"title": "\xff"', headers=json_type), 400, 422)
+
+        longest = r"\ud83d\ude00" * 10_000
+        assert_error(client.post("/posts", content=f'{{"title": "{longest}"}}', headers=json_type), 501)
 
         server.send_signal(signal.SIGTERM)
         assert poll(lambda: server.poll() is not None, within=1.5), "still runs after SIGTERM"

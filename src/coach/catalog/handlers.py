@@ -19,6 +19,8 @@ class Handler(Struct, frozen=True):
     task: int
     summary: str
     body: str
+    query: str
+    answers: tuple[int, ...]
     name: str
     """A name for a function or a request, such as `get_notes_by_id`."""
     ids: dict[str, str]
@@ -56,6 +58,8 @@ def handlers(routes: tuple[Route, ...]) -> list[Handler]:
             task=route.task,
             summary=route.summary,
             body=route.body,
+            query=route.query,
+            answers=route.answers,
             name=_name(route),
             ids={
                 found[1]: creators.get(route.path[: found.start()].rstrip("/"), "")

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from coach.catalog.handlers import handlers
-from coach.catalog.instructions import render_instructions
+from coach.catalog.instructions import render_instructions, tasks
 from coach.catalog.packs import Pack, files_below
 from coach.catalog.templates import render
 from coach.errors import ContentError, InputError, PrerequisiteError, nearest
-from coach.model import Exercise, Stack
+from coach.model import Exercise, Stack, Task
 
 SHARED = "_shared"
 """The folder beside the stacks whose files every workspace gets; a stack's file of the same name replaces one."""
@@ -32,8 +32,9 @@ def render_starter(pack: Pack, exercise: Exercise, stack: Stack) -> dict[str, by
             f'"{exercise.id}" has no starter for the stack "{stack.id}".', nearest(stack.id, exercise.stacks)
         )
     folders = [root / "stacks" for root in pack.template_roots()]
-    context = _context(pack, exercise, stack)
-    tree = {"instructions.md": render_instructions(pack, exercise).encode()}
+    instructions = render_instructions(pack, exercise)
+    context = _context(pack, exercise, stack, tasks(instructions))
+    tree = {"instructions.md": instructions.encode()}
     for part in (SHARED, stack.id):
         folder = next((folder / part for folder in folders if (folder / part).is_dir()), folders[0] / part)
         for name, path in files_below(folder):
@@ -88,7 +89,7 @@ def write_tree(tree: Mapping[str, bytes], folder: Path) -> None:
         raise
 
 
-def _context(pack: Pack, exercise: Exercise, stack: Stack) -> dict[str, object]:
+def _context(pack: Pack, exercise: Exercise, stack: Stack, numbered: tuple[Task, ...]) -> dict[str, object]:
     """Return what templates of a stack may use."""
 
     def dependencies(*base: str) -> dict[str, str]:
@@ -109,6 +110,7 @@ def _context(pack: Pack, exercise: Exercise, stack: Stack) -> dict[str, object]:
         "pack": pack.manifest,
         "revision": pack.revision,
         "stack": stack,
+        "tasks": numbered,
         "handlers": routes,
         "named": {creator for route in routes for creator in route.ids.values() if creator},
         "variables": sorted({name for route in routes for name, creator in route.ids.items() if not creator}),

@@ -5,8 +5,9 @@ import { routes } from "./routes.js";
 
 export const app = express();
 
-// Reads a JSON body into req.body, which stays undefined where a request has none.
-app.use(express.json());
+// Reads a JSON body into req.body. Where a request has none, req.body is undefined; where the body is empty, it is {}.
+// Without a limit of your own, bodies over 100 kB are refused with 413.
+app.use(express.json({ limit: "1mb" }));
 
 app.use(routes);
 
