@@ -20,6 +20,8 @@ HOSTILE = (
     "Grüße, 你好, שלום, e\u0301, 🧑🏽‍🚀",
     " line one\r\nline two\n\ttabbed ",
 )
+FOREIGN = {"id": "mine", "createdAt": "1999-12-31T00:00:00Z", "updatedAt": "1999-12-31T00:00:00Z", "colour": "red"}
+"""What is not the client's to set."""
 
 
 @pytest.fixture
@@ -57,6 +59,10 @@ def time(reply: Expectation, field: str) -> datetime:
     return moment
 
 
+def is_now(reply: Expectation, field: str) -> None:
+    assert abs(datetime.now(UTC) - time(reply, field)) < timedelta(minutes=1), f'"{field}" is not the time now.'
+
+
 @check(task=1, points=2)
 def test_creates_a_note(api: Api, note: Note) -> None:
     """POST /notes answers 201 with the created note and its id"""
@@ -67,12 +73,11 @@ def test_creates_a_note(api: Api, note: Note) -> None:
 @check(task=1, points=3, needs=test_creates_a_note)
 def test_fills_in_the_rest(api: Api) -> None:
     """Content and tags may be left out, and the server alone sets id and times (in UTC)"""
-    foreign = {"id": "mine", "createdAt": "1999-12-31T00:00:00Z", "updatedAt": "1999-12-31T00:00:00Z", "colour": "red"}
-    created = expect(api.post("/notes", json={"title": "Alone"} | foreign)).status(201)
+    created = expect(api.post("/notes", json={"title": "Alone"} | FOREIGN)).status(201)
     created.json_includes({"title": "Alone", "content": "", "tags": []})
     assert created.field("id") != "mine", "The note has the id that the client sent."
     for field in ("createdAt", "updatedAt"):
-        assert abs(datetime.now(UTC) - time(created, field)) < timedelta(minutes=1), f'"{field}" is not the time now.'
+        is_now(created, field)
 
 
 @check(task=1, points=2, needs=test_creates_a_note)
@@ -136,12 +141,25 @@ def test_notes_the_time_of_a_change(api: Api, note: Note, eventually: Callable[.
     assert eventually(moved, 1.5), '"updatedAt" did not move.'
 
 
+@check(task=3, points=2, needs=(test_changes_only_what_is_sent, test_fills_in_the_rest))
+def test_ignores_foreign_fields_in_a_change(api: Api, note: Note) -> None:
+    """PATCH ignores an id, times and unknown fields: the server alone sets them"""
+    created = create(api, **note)
+    changed = expect(api.patch(at(created), json={"content": "new"} | FOREIGN)).status(200)
+    own = {"id": created["id"], "createdAt": created["createdAt"]}
+    changed.json_includes(note | {"content": "new"} | own, hint="Take title, content and tags alone from the body.")
+    is_now(changed, "updatedAt")
+    expect(api.get(at(created))).status(200).json(changed.body())
+
+
 @check(task=3, points=2, needs=test_changes_only_what_is_sent)
 def test_refuses_a_bad_change(api: Api, note: Note) -> None:
-    """PATCH with a value that breaks a rule gets 400 or 422, names the field and changes nothing"""
+    """PATCH with a bad value or no JSON object gets 400 or 422, names the field and changes nothing"""
     created = create(api, **note)
     for field, value in (("title", " "), ("title", None), ("content", 42), ("tags", "home"), ("tags", [1])):
         refused(api.patch(at(created), json={"title": "New", "content": "new", field: value}), field)
+    for body in ('{"title": "half', "[]"):
+        refused(api.patch(at(created), content=body, headers={"content-type": JSON}))
     expect(api.get(at(created))).status(200).json(created)
 
 
@@ -279,22 +297,32 @@ def test_survives_a_restart(api: Api, server: Server, note: Note) -> None:
 
 @check(task=5, points=3, needs=(test_survives_a_restart, test_keeps_simultaneous_notes))
 def test_survives_a_kill(api: Api, server: Server, note: Note, simultaneously: Callable[..., Any]) -> None:
-    """After SIGKILL in the middle of writes every note that was answered is there"""
+    """After SIGKILL in the middle of writes every note is there: what was answered, and what was there before"""
     answered = [create(api, **note)]
+    changing = create(api, **note)
+    allowed = {note["content"], "changed"}
     one_of_many = Event()
 
-    def create_or_kill(index: int) -> None:
+    def write_or_kill(index: int) -> None:
         if index == 0:
             one_of_many.wait(3)
             server.stop(KILL)
             return
         try:
-            answered.append(create(api, **note | {"content": "x" * 9000}))
+            if index == 1:
+                expect(api.patch(at(changing), json={"content": "changed"})).status(200)
+                allowed.remove(note["content"])
+            else:
+                answered.append(create(api, **note | {"content": "x" * 9000}))
         except CheckFailed:
-            return  # killed before its answer: this note may be there or not
+            return  # killed before its answer: this note, or this change, may be there or not
         one_of_many.set()
 
-    simultaneously(8, create_or_kill)
+    simultaneously(8, write_or_kill)
     server.restart(KILL)
+    kept = expect(api.get(at(changing))).status(200, hint="A write that is cut short must leave the old note whole.")
+    assert kept.field("content", str) in allowed, (
+        "A note that was being changed has neither its old nor its new values."
+    )
     for each in answered:
         expect(api.get(at(each))).status(200, hint="Answer when the note is on disk, not before.").json(each)

@@ -4,7 +4,8 @@
 
 - `{% set parts = ["json", "errors", "missing"] %}{% include "conventions.md" %}` gives the shared rules, as a list of
   only those parts that the exercise grades; the names stand in `templates/exercise/conventions.md`;
-- `{% include "routes.md" %}` gives the table of routes from `[[routes]]` of `exercise.toml`, so that the two agree.
+- `{% include "routes.md" %}` gives the table of routes from `[[routes]]` of `exercise.toml`, so that the two agree;
+- `{% include "getting-started.md" %}` tells how to grade, how to start the server by hand and how to add packages.
 """
 
 from __future__ import annotations
