@@ -19,9 +19,11 @@ import urllib3
 from docker.errors import APIError, DockerException, NotFound
 
 from coach.errors import PrerequisiteError, ServiceError
+from coach.processes import poll
 from coach.runtime.container import address, guard
 
 LABEL = "coach.run"
+LAYER_PATIENCE = 5.0
 PATIENCE = 60
 """Seconds that the engine may take for one answer."""
 
@@ -37,6 +39,8 @@ class Engine:
         self.name = f"coach-{token}"
         """What the run's image, network and volume are called."""
         self.labels = {LABEL: token}
+        self.scratch = scratch
+        self.scratch = scratch
         self.address = address.find()
         self.client = connect(self.address)
         self._layers: list[str] = []
@@ -119,7 +123,7 @@ def reason(exc: BaseException) -> str:
 
 
 def sweep(client: docker.DockerClient, token: str, layers: Iterable[str] = ()) -> int:
-    """Remove all that a run has made, its layers too; return how many things there were.
+    """Remove all that a run has made, its layers too; return how many things there were, or are still.
 
     Raises:
         DockerException: when something could not be removed.
@@ -132,7 +136,14 @@ def sweep(client: docker.DockerClient, token: str, layers: Iterable[str] = ()) -
     found += sum(_remove(partial(volume.remove, force=True)) for volume in client.volumes.list(filters=mine))
     for image in client.images.list(all=True, filters=mine):
         found += _remove(partial(client.images.remove, str(image.id), force=True))
-    return found + sum(_remove_layer(client, layer) for layer in reversed(list(layers)))
+    left = [*reversed([*layers])]
+
+    def gone() -> bool:
+        left[:] = [layer for layer in left if not _is_removed(client, layer)]
+        return not left
+
+    poll(gone, LAYER_PATIENCE)
+    return found + len(left)
 
 
 def _remove(remove: Callable[[], Any]) -> int:
@@ -147,13 +158,12 @@ def _remove(remove: Callable[[], Any]) -> int:
     return 1
 
 
-def _remove_layer(client: docker.DockerClient, layer: str) -> int:
-    """Remove a layer unless a tag names it or something uses it; parents that nothing else uses go with it."""
+def _is_removed(client: docker.DockerClient, layer: str) -> bool:
+    """Remove a layer; tell whether it is gone. A build that was given up may use it for a moment longer."""
     try:
-        image = client.images.get(layer)
-        if image.tags or image.attrs.get("RepoDigests"):
-            return 0
         client.images.remove(layer)
+    except NotFound:
+        return True
     except APIError:
-        return 0
-    return 1
+        return False
+    return True

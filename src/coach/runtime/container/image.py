@@ -7,16 +7,18 @@ import os
 import re
 import shutil
 import subprocess
+import tarfile
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+import requests
 from docker.errors import APIError
-from docker.utils.build import tar
+from docker.utils.build import exclude_paths
 
 from coach.errors import InputError, PrerequisiteError, SubmissionError
 from coach.processes import TOKEN_VARIABLE, kill_all, marked, poll
@@ -32,6 +34,7 @@ NOT_OURS = (".git", ".venv", "node_modules", "__pycache__")
 """What stays out of the image where no .dockerignore says otherwise: it belongs to this machine, and may be large."""
 
 _COLOUR = re.compile(r"\x1b\[[\d;]*m")
+_STEP = re.compile(r"Step \d+/\d+ : (\w+)")
 _LAYER = re.compile(r" ---> ([0-9a-f]{12})$")
 _NO_BASE_IMAGE = re.compile(
     r"dial tcp|no such host|i/o timeout|TLS handshake|x509:|toomanyrequests|Client\.Timeout|connection reset by peer"
@@ -76,6 +79,7 @@ class _Output:
         self._file = file
         self._progress = progress
         self._partial = ""
+        self._step: re.Match[str] | None = None
         self._last: deque[str] = deque(maxlen=2 * LOG_TAIL)
 
     def write(self, text: str) -> None:
@@ -86,8 +90,9 @@ class _Output:
 
     def _line(self, line: str) -> None:
         self._file.write(f"{line}\n")
+        self._step = _STEP.match(line) or self._step
         layer = _LAYER.match(line)
-        if layer:
+        if layer and self._step and self._step[1] != "FROM":
             self._engine.note_layer(layer[1])
         if line:
             self._last.append(line)
@@ -119,7 +124,7 @@ def _context(workspace: Path) -> Iterator[IO[bytes]]:
         try:
             lines = ignore.read_text(encoding="utf-8-sig").splitlines() if ignore.is_file() else NOT_OURS
             patterns = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
-            tar(workspace, exclude=[*patterns, ".coach"], dockerfile=(DOCKERFILE, None), fileobj=file)
+            _pack(workspace, exclude_paths(workspace, [*patterns, ".coach"], DOCKERFILE), file)
         except OSError as exc:
             raise InputError(
                 f"{workspace} cannot be packed for its image: {exc}.", "Can you read all its files?"
@@ -127,6 +132,14 @@ def _context(workspace: Path) -> Iterator[IO[bytes]]:
         except ValueError as exc:
             raise InputError(f"{ignore} is wrong: {exc}.", "Its lines are patterns, in UTF-8.") from exc
         yield file
+
+
+def _pack(workspace: Path, names: Iterable[str], file: IO[bytes]) -> None:
+    """Write a tar archive that begins with the Dockerfile: buildx tells by its first block that it is one."""
+    with tarfile.open(fileobj=file, mode="w", format=tarfile.GNU_FORMAT) as archive:
+        for name in sorted(names, key=lambda name: (name != DOCKERFILE, name)):
+            archive.add(workspace / name, name, recursive=False)
+    file.seek(0)
 
 
 def _has_buildx() -> bool:
@@ -143,12 +156,10 @@ def _with_buildx(engine: Engine, context: IO[bytes], output: _Output, limit: flo
     env = {**os.environ, "DOCKER_HOST": engine.address, TOKEN_VARIABLE: engine.token}
     # Without attestations the image is one that every engine can hold.
     env["BUILDX_NO_DEFAULT_ATTESTATIONS"] = "1"
-    with (
-        tempfile.NamedTemporaryFile() as printed,
-        Path(printed.name).open(encoding="utf-8", errors="replace") as reader,
-    ):
+    printed = engine.scratch / "build.log"
+    with printed.open("wb") as writer, printed.open(encoding="utf-8", errors="replace") as reader:
         builder = subprocess.Popen(
-            command, env=env, stdin=context, stdout=printed, stderr=subprocess.STDOUT, start_new_session=True
+            command, env=env, stdin=context, stdout=writer, stderr=subprocess.STDOUT, start_new_session=True
         )
 
         def finished() -> bool:
@@ -172,7 +183,9 @@ def _with_buildx(engine: Engine, context: IO[bytes], output: _Output, limit: flo
 def _with_sdk(engine: Engine, context: IO[bytes], output: _Output, limit: float) -> str | None:
     """Build with the engine's own builder; return what went wrong, if something did."""
     end = time.monotonic() + limit
-    client = connect(engine.address)  # the engine gives a build up when its connection is closed
+    client = connect(engine.address)
+    answers: list[requests.Response] = []
+    client.api.hooks["response"].append(lambda answer, **_: answers.append(answer))
     try:
         steps = client.api.build(
             fileobj=context,
@@ -204,13 +217,15 @@ def _with_sdk(engine: Engine, context: IO[bytes], output: _Output, limit: float)
         with explained("build the image"):
             raise
     finally:
+        for answer in answers:  # the engine gives a build up when its connection is closed
+            answer.close()
         client.close()
     return None
 
 
 def _download(step: dict[str, str]) -> str:
     """Return the line about the base image that is being fetched, without its bars of progress."""
-    return "" if step.get("progressDetail") else f"{step.get('status', '')}\n"
+    return f"{step['status']}\n" if "status" in step and not step.get("progressDetail") else ""
 
 
 def _too_slow(limit: float) -> PrerequisiteError:

@@ -28,7 +28,8 @@ class Output:
     """
 
     def __init__(self, container: Container, log: Path) -> None:
-        self.dropped = 0
+        self._dropped = 0
+        self._within_line = False
         self._left = LOG_LIMIT - log.stat().st_size
         self._last = time.monotonic()
         self._begun = [b"", b""]
@@ -39,6 +40,11 @@ class Output:
         self._file = log.open("ab", buffering=0)
         self._thread = threading.Thread(target=self._copy, name=f"output of {container.short_id}", daemon=True)
         self._thread.start()
+
+    @property
+    def dropped(self) -> int:
+        """How many lines were dropped, an unfinished one included."""
+        return self._dropped + self._within_line
 
     def settle(self) -> None:
         """Wait until the log holds what has been printed so far."""
@@ -87,7 +93,9 @@ class Output:
     def _write(self, data: bytes) -> None:
         keep = data[: max(self._left, 0)]
         self._left -= len(keep)
-        self.dropped += data.count(b"\n", len(keep))
+        if len(keep) < len(data):
+            self._dropped += data.count(b"\n", len(keep))
+            self._within_line = not data.endswith(b"\n")
         try:
             if keep:
                 self._file.write(keep)
