@@ -180,6 +180,11 @@ def running() -> Iterator[str]:
             os.environ["DOCKER_HOST"] = before
 
 
+def is_there(client: docker.DockerClient, layer: str) -> bool:
+    """Tell whether a layer of a build is left, other than the base image."""
+    return _has(client, layer) and not client.images.get(layer).tags
+
+
 @pytest.fixture(scope="session")
 def docker_engine() -> Iterator[docker.DockerClient]:
     """Give tests a Docker engine; where there is none they are skipped, but never in CI."""

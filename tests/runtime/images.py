@@ -67,7 +67,11 @@ def make_spec(
     (workspace / "server.py").write_text(SERVER)
     (workspace / "package.json").write_text(PACKAGE)
     (workspace / "Dockerfile").write_text(dockerfile or f"{DOCKERFILE}{command}\n")
-    settings: dict[str, Any] = {"token": hashlib.sha256(bytes(root)).hexdigest()[:32], "limits": Limits(boot=20), **more}
+    settings: dict[str, Any] = {
+        "token": hashlib.sha256(bytes(root)).hexdigest()[:32],
+        "limits": Limits(boot=20),
+        **more,
+    }
     return Spec(workspace=workspace, scratch=scratch, start="", env=env or {}, **settings)
 
 

@@ -15,7 +15,6 @@ from typing import Any
 import docker
 import psutil
 import pytest
-from docker.errors import ImageNotFound
 
 from coach.errors import SubmissionError
 from coach.model import Limits
@@ -24,7 +23,7 @@ from coach.runtime import elsewhere
 from coach.runtime.container import ContainerProgram, box, output
 from coach.runtime.container.engine import LABEL
 from coach.runtime.program import Exit
-from tests.docker_engine import docker_engine, engine_for_marked_tests  # noqa: F401 - fixtures
+from tests.docker_engine import docker_engine, engine_for_marked_tests, is_there  # noqa: F401 - fixtures
 from tests.runtime.images import DOCKERFILE, inside, make_spec
 
 pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("nothing_left")]
@@ -43,14 +42,6 @@ def things(client: docker.DockerClient, token: str) -> list[str]:
         client.images.list(all=True, filters=mine),
     )
     return [str(thing) for kind in kinds for thing in kind]
-
-
-def is_there(client: docker.DockerClient, layer: str) -> bool:
-    """Tell whether a layer is left, other than the base image."""
-    try:
-        return not client.images.get(layer).tags
-    except ImageNotFound:
-        return False
 
 
 @pytest.fixture
