@@ -2,12 +2,19 @@
 
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from coach.model import Limits
+from coach.processes import descendants
+from coach.runtime.process import ProcessProgram
 from coach.runtime.program import Spec
+
+Make = Callable[..., ProcessProgram]
+"""Makes a program from a start command and fields of its specification."""
 
 PYTHON = f"{shlex.quote(sys.executable)} -I -S"
 
@@ -100,3 +107,25 @@ def make_spec(root: Path, start: str = "", *, env: Mapping[str, str] | None = No
     (workspace / "daemon.py").write_text(DAEMON)
     settings: dict[str, Any] = {"token": f"test-{root.name}", "limits": Limits(boot=10), **more}
     return Spec(workspace=workspace, scratch=scratch, start=start or serve(), env=env or {}, **settings)
+
+
+ON_GO = "until [ -e go ]; do sleep 0.05; done"
+"""Shell code that waits for `go`."""
+
+
+def go(program: ProcessProgram) -> None:
+    """Let a program go on that waits for the test, rather than for the clock of a busy machine."""
+    (program.spec.workspace / "go").touch()
+
+
+def booted(program: ProcessProgram, **env: str) -> ProcessProgram:
+    """Start a program and wait until it is ready and its first lines are in the log."""
+    program.start(env)
+    program.wait_ready()
+    program.log.settle()
+    return program
+
+
+def tree(program: ProcessProgram) -> list[psutil.Process]:
+    """Return all processes of a program."""
+    return descendants(program._supervisor.pid)
