@@ -1,67 +1,22 @@
-"""What a check sends arrives, what comes back is kept within bounds, and a request can be repeated with curl."""
+"""What a check sends arrives, and what comes back is kept within bounds, of size and of time."""
 
 import gzip
 import os
-import shutil
 import socket
-import subprocess
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpcore
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from coach.errors import CheckFailed
 from coach.grading import client as module
-from coach.grading.client import Api, Budget, Wire, curl
+from coach.grading.client import Api, Budget, Wire
 from coach.processes import poll
-from tests.grading.raw import PAUSE, Handler, RawServer, answer, dribble, read_request
-
-OK = answer(b'{"ok": true}', Content_Type="application/json")
-
-
-class Caller:
-    """Clients of one wire to one server; a request without an answer fails with the name of the exception."""
-
-    def __init__(self, server: RawServer, base_path: str = "", seconds: float = 20.0) -> None:
-        self.server = server
-        self.wire = Wire(lambda: server.address, base_path, lambda exc: CheckFailed(str(exc), code=type(exc).__name__))
-        self.wire.begin(seconds)
-        self.made: list[Api] = []
-
-    def client(self) -> Api:
-        self.made.append(Api(self.wire))
-        return self.made[-1]
-
-    def sent(self) -> str:
-        """Return the only request that arrived."""
-        [request] = self.server.requests
-        return request.decode()
-
-
-Call = Callable[..., Caller]
-
-
-@pytest.fixture
-def calls() -> Iterator[Call]:
-    """Start a server with this answer, and make a caller for it."""
-    opened: list[Caller] = []
-
-    def call(answer: bytes | Handler = OK, **options: Any) -> Caller:
-        server = RawServer(answer).__enter__()
-        opened.append(Caller(server, **options))
-        return opened[-1]
-
-    yield call
-    for caller in opened:
-        for made in caller.made:
-            made.close()
-        caller.server.__exit__(None, None, None)
+from tests.grading.callers import Call, Caller
+from tests.grading.raw import PAUSE, Handler, answer, dribble, read_request
 
 
 def failure(caller: Caller, **options: Any) -> CheckFailed:
@@ -325,8 +280,10 @@ def test_time_can_be_given_back() -> None:
     budget = Budget(-1)
     with pytest.raises(CheckFailed):
         budget.left()
-    budget.extend(10)
-    assert 8 < budget.left() <= 9
+    left = budget.end - time.monotonic()
+    with budget.pause():
+        poll(lambda: False, 0.5)
+    assert budget.end - time.monotonic() > left - 0.4
 
 
 # ── size ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -418,77 +375,3 @@ def test_a_server_that_is_gone_is_named(calls: Call) -> None:
         client.get("/")
     client.close()
     assert caught.value.code == httpcore.ConnectError.__name__
-
-
-# ── curl ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def repeated(command: str, address: tuple[str, int]) -> None:
-    """Run a command as a person who has set URL."""
-    url = f"http://{address[0]}:{address[1]}"
-    env = {"PATH": os.environ["PATH"], "URL": url, "HOME": "/nonexistent"}
-    done = subprocess.run(["/bin/sh", "-c", command], env=env, capture_output=True, text=True, timeout=20, check=False)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("HTTP/1.1 200 OK")
-
-
-def comparable(request: bytes) -> tuple[str, dict[str, str], bytes]:
-    """Return request line, headers that matter and body."""
-    head, _, body = request.partition(b"\r\n\r\n")
-    line, *rest = head.decode().split("\r\n")
-    headers = {name.lower(): value.strip() for name, _, value in (each.partition(":") for each in rest)}
-    dull = {"host", "accept", "accept-encoding", "connection", "user-agent", "content-length"}
-    return line, {name: value for name, value in headers.items() if name not in dull}, body
-
-
-needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
-text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"))
-paths = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="#"))
-header_values = st.text(st.characters(codec="ascii", exclude_categories=["Cc"])).map(str.strip)
-REQUESTS: dict[str, dict[str, Any]] = {
-    "plain": {"method": "GET", "path": "/"},
-    "json": {"method": "POST", "path": "/notes", "json": {"text": 'it\'s "quoted" $HOME `id` \\ !1'}},
-    "a file": {"method": "POST", "path": "/", "content": "@/etc/passwd"},
-    "no type": {"method": "PUT", "path": "/", "content": "a=b"},
-    "an empty header": {"method": "GET", "path": "/", "headers": {"x-empty": ""}},
-    "brackets": {"method": "GET", "path": "/a[1-3]{b,c}"},
-    "shell": {"method": "DELETE", "path": "/$HOME/`id`/!1/\\'\"?a=$(id)&b=!!"},
-    "lines": {"method": "PATCH", "path": "/", "content": "one\r\ntwo\n\tthree\n"},
-    "a secret": {"method": "GET", "path": "/", "headers": {"authorization": "Bearer a'b$c"}},
-}
-
-
-@needs_curl
-@pytest.mark.parametrize("name", REQUESTS)
-def test_curl_repeats_a_request(name: str, calls: Call) -> None:
-    caller = calls()
-    caller.client().request(**REQUESTS[name])
-    repeated(caller.wire.exchanges[0].curl, caller.server.address)
-    one, other = caller.server.requests
-    assert comparable(other) == comparable(one)
-
-
-@needs_curl
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(path=paths, query=text, header=header_values, body=text)
-def test_curl_repeats_any_request(path: str, query: str, header: str, body: str, calls: Call) -> None:
-    caller = calls()
-    caller.client().post("/" + path, params={"q": query}, headers={"x-any": header}, content=body)
-    repeated(caller.wire.exchanges[0].curl, caller.server.address)
-    one, other = caller.server.requests
-    assert comparable(other) == comparable(one)
-
-
-@needs_curl
-def test_curl_asks_for_the_head_alone(calls: Call) -> None:
-    caller = calls()
-    repeated(curl("HEAD", "/notes", {}, ""), caller.server.address)
-    assert caller.sent().startswith("HEAD /notes HTTP/1.1\r\n")
-
-
-def test_a_simple_command_stays_simple() -> None:
-    headers = {"content-type": "application/json"}
-    assert curl("GET", "/notes?q=milk", {}, "") == 'curl -i "$URL/notes?q=milk"'
-    assert curl("POST", "/notes", headers, '{"a": 1}') == (
-        "curl -i -X POST \"$URL/notes\" -H 'content-type: application/json' --data-raw '{\"a\": 1}'"
-    )

@@ -239,6 +239,13 @@ def test_three_crashes_block_the_rest(tmp_path: Path) -> None:
     assert list(graded.outcomes().values()) == [*["failed crashed"] * 3, *["blocked crashed"] * 2]
 
 
+def test_a_check_whose_own_code_does_not_end_is_given_up_and_costs_nothing(tmp_path: Path) -> None:
+    endless = "while True:\n        try:\n            pass\n        except Exception:\n            pass"
+    restarts = 'server.restart()\n    expect(api.get("/")).status(200)'
+    graded = graded_on_server(tmp_path, endless, restarts, limits={"check": 1})
+    assert graded.outcomes() == {"0": "error grader-hung", "1": "passed"}
+
+
 def test_three_hangs_in_a_row_block_the_rest(tmp_path: Path) -> None:
     hang, fine = 'api.get("/hang")', 'expect(api.get("/")).status(200)'
     graded = graded_on_server(tmp_path, hang, hang, fine, hang, hang, hang, fine, limits={"check": 0.2})

@@ -5,7 +5,8 @@ from __future__ import annotations
 import shlex
 import time
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import httpcore
@@ -36,6 +37,7 @@ class Budget:
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         self.end = time.monotonic() + seconds
+        self.paused = False
 
     def left(self) -> float:
         """Return the seconds left.
@@ -53,9 +55,15 @@ class Budget:
             )
         return left
 
-    def extend(self, seconds: float) -> None:
-        """Give back time that was not the check's own, such as a restart."""
-        self.end += seconds
+    @contextmanager
+    def pause(self) -> Iterator[None]:
+        """Give back the time that passes in here, which is not the check's own, such as a restart."""
+        began, self.paused = time.monotonic(), True
+        try:
+            yield
+        finally:
+            self.end += time.monotonic() - began
+            self.paused = False
 
 
 class Reply:

@@ -17,6 +17,7 @@ from coach.grading import fixtures
 from coach.grading.checks import CheckInfo, in_order, info_of
 from coach.grading.difference import encodable
 from coach.grading.run import Run, crash
+from coach.grading.watchdog import GraderHung, watchdog
 from coach.model import CheckResult, Outcome
 
 LOG_LINES = 40
@@ -135,6 +136,12 @@ class GraderPlugin:
         self._began = time.monotonic()
         self.run.wire.begin(self.run.limits.check)
 
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self) -> Iterator[None]:
+        """Keep an eye on the check's own code."""
+        with watchdog(self.run.wire.budget):
+            return (yield)
+
     def _make_sure_it_runs(self) -> None:
         run = self.run
         if not (run.stopped_by_check or run.env_changed or run.program.ended()):
@@ -222,6 +229,12 @@ def _what_broke(raised: BaseException) -> dict[str, Any]:
     """Describe an exception that is neither the learner's nor a verdict."""
     if isinstance(raised, CoachError):
         return {"code": getattr(raised, "code", "not-graded"), "message": raised.message, "hint": raised.hint}
+    if isinstance(raised, GraderHung):
+        return {
+            "code": "grader-hung",
+            "message": "The grader itself did not come to an end in this check.",
+            "hint": "This costs no points. Please report it to the author of the pack.",
+        }
     where = ""
     trace = raised.__traceback__
     while trace is not None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import signal as signals
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,14 +83,14 @@ class Server:
 
     def stop(self, signal: int = TERM) -> Exit:
         """End the program and tell how it ended; SIGKILL follows after 5 s."""
-        with self._off_the_clock():
+        with self._run.wire.budget.pause():
             self._run.stopped_by_check = True
             self._stopped_by = signals.Signals(signal).name
             return self._run.program.stop(signal)
 
     def start(self, env: Mapping[str, str] | None = None) -> Start:
         """Start the stopped program, with `env` on top of the declared variables, and tell how that went."""
-        with self._off_the_clock():
+        with self._run.wire.budget.pause():
             mark = self._run.program.log.mark()
             self._run.program.start(env)
             self._run.env_changed = bool(env)
@@ -104,11 +102,3 @@ class Server:
             self._run.wire.restarted = self._stopped_by
             self._run.program.log.settle()
             return Start(True, self._run.program.log.tail(mark=mark))
-
-    @contextmanager
-    def _off_the_clock(self) -> Iterator[None]:
-        began = time.monotonic()
-        try:
-            yield
-        finally:
-            self._run.wire.budget.extend(time.monotonic() - began)
