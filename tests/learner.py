@@ -11,7 +11,7 @@ from typing import Any
 UNWANTED = re.compile(r"(PYTEST|COV|XDG|PYTHON|LC|COACH|GITHUB)_|PYTHON|COLUMNS|LINES|NO_COLOR|FORCE_COLOR|LANG|CI$")
 """Variables of this machine that would show in what coach prints."""
 VARYING = (
-    (r"\b\d+(\.\d)? s(?=[,;)]|$)|\b\d+ ms\b", "<time>"),
+    (r"\b(\d+\.\d s|\d+ ms)\b", "<time>"),
     (r"(PORT=|on port |127\.0\.0\.1:|localhost:)\d{5}", r"\1<port>"),
     (r"\d\d/[A-Z][a-z]{2}/\d{4}[ :]\d\d:\d\d:\d\d", "<date>"),
     (r"process \[\d+\]", "process [<pid>]"),

@@ -104,7 +104,6 @@ def test_a_wrong_solution_on_the_other_stacks(
         ("crashed", "python3 dies_on_the_third_request.py"),
         ("crashed-three-times", "python3 dies_on_every_request.py"),
         ("hung", "python3 never_answers.py"),
-        ("hung-three-times", "python3 never_accepts.py"),
         ("connection-closed", "python3 closes_mid_body.py"),
         ("not-json", "python3 answers_html.py"),
         ("invalid-http", "python3 answers_garbage.py"),
