@@ -205,8 +205,13 @@ def test_environments_are_made_with_the_python_that_runs_coach(workspace: Worksp
     assert workspace.lines == [sys.version]
 
 
-def test_no_installation_goes_into_coachs_own_environment(workspace: Workspace) -> None:
-    """Outside of an environment `uv pip` refuses to install, and so it does under coach."""
+def test_no_installation_goes_into_coachs_own_environment(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no environment is on PATH `uv pip` refuses to install, and so it does under coach."""
+    folders = os.environ["PATH"].split(os.pathsep)
+    outside = [folder for folder in folders if not Path(folder, os.pardir, "pyvenv.cfg").exists()]
+    monkeypatch.setenv("PATH", os.pathsep.join(outside))
     workspace.prepare(install="uv pip install --offline no-such-package || true")
     assert "No virtual environment found" in workspace.lines[0]
 
