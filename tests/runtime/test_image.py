@@ -122,22 +122,35 @@ def test_an_empty_dockerfile_is_the_learners_too(build: Build) -> None:
     assert caught.value.code == "build-failed"
 
 
-@docker_only
 @pytest.mark.parametrize(
     "line",
     [
         "RUN --mount=type=cache,target=/root/.npm true",
         "COPY --chmod=755 Dockerfile /",
-        "COPY --link Dockerfile /",
+        "copy --link Dockerfile /",
         "RUN <<END\necho from here\nEND",
+        "COPY <<-'END' /here\nhello\nEND",
+        "FROM --platform=$BUILDPLATFORM python:3.13-slim",
     ],
 )
-def test_what_only_buildkit_can_do_is_named(line: str, build: Build) -> None:
-    error = refusal(build, line)
-    assert isinstance(error, PrerequisiteError)
-    assert "builder-missing" in error.message
-    assert line.splitlines()[0] in error.message
-    assert "buildx" in error.hint
+def test_what_only_buildkit_can_do_is_named(line: str, workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(image, "_has_buildx", lambda: False)
+    (workspace / "Dockerfile").write_text(f"FROM python:3.13-slim\n{line}\n")
+    with pytest.raises(PrerequisiteError, match="builder-missing") as caught:
+        build_image(cast("Engine", None), workspace, print)
+    assert line.splitlines()[0] in caught.value.message
+    assert "buildx" in caught.value.hint
+
+
+@docker_only
+def test_what_looks_like_buildkit_is_built(build: Build) -> None:
+    lines = [
+        "# RUN --mount=type=cache true",
+        "RUN echo $((1 << 2)) && echo $((1<<3))",
+        """RUN bash -c 'cat <<<"text"'""",
+    ]
+    printed = build("FROM python:3.13-slim", *lines)
+    assert {"4", "8", "text"} < set(printed)
 
 
 @docker_only

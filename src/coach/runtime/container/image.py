@@ -39,11 +39,8 @@ _LAYER = re.compile(r" ---> ([0-9a-f]{12})$")
 _NO_BASE_IMAGE = re.compile(
     r"dial tcp|no such host|i/o timeout|TLS handshake|x509:|toomanyrequests|Client\.Timeout|connection reset by peer"
 )
-_REFUSED_BY_OLD_BUILDER = re.compile(
-    r"requires BuildKit|Unknown flag|unknown instruction|dockerfile parse error|parse platform"
-)
 _NEEDS_BUILDKIT = re.compile(
-    r"^\s*(RUN|COPY|ADD)\s+(--(mount|network|security|link|chmod|parents|exclude|checksum)\b|.*<<-?['\"]?\w)"
+    r"^\s*(RUN|COPY|ADD)\s+(--(mount|network|security|link|chmod|parents|exclude|checksum)\b|.*(?<!<)<<-?['\"]?[a-z_])"
     r"|^\s*FROM\s+--platform=\$",
     re.IGNORECASE,
 )
@@ -63,12 +60,15 @@ def build_image(engine: Engine, workspace: Path, progress: Callable[[str], None]
             f"There is no {DOCKERFILE} in {workspace}.",
             "`coach start` makes one for every stack; copy it from a new workspace, or write your own.",
         )
+    build = _with_buildx
+    if not _has_buildx():
+        _refuse_buildkit(workspace / DOCKERFILE)
+        build = _with_sdk
     with _open_log(workspace) as file, _context(workspace) as context:
         output = _Output(engine, file, progress)
-        error = (_with_buildx if _has_buildx() else _with_sdk)(engine, context, output, limit)
+        error = build(engine, context, output, limit)
     if error is not None:
-        dockerfile = (workspace / DOCKERFILE).read_text(encoding="utf-8", errors="replace")
-        raise _failure(error, output.last(), dockerfile)
+        raise _failure(error, output.last())
 
 
 class _Output:
@@ -147,6 +147,17 @@ def _has_buildx() -> bool:
     if docker is None:
         return False
     return subprocess.run([docker, "buildx", "version"], capture_output=True, check=False).returncode == 0
+
+
+def _refuse_buildkit(dockerfile: Path) -> None:
+    """Refuse what the engine's own builder cannot do; some engines would build it wrong without a word."""
+    lines = dockerfile.read_text(encoding="utf-8", errors="replace").splitlines()
+    found = next((line.strip() for line in lines if _NEEDS_BUILDKIT.match(line)), None)
+    if found is not None:
+        raise PrerequisiteError(
+            f"builder-missing: the Dockerfile needs BuildKit ({found}), and docker buildx is not installed.",
+            "Install it (https://docs.docker.com/go/buildx/), or do without that line.",
+        )
 
 
 def _with_buildx(engine: Engine, context: IO[bytes], output: _Output, limit: float) -> str | None:
@@ -235,15 +246,9 @@ def _too_slow(limit: float) -> PrerequisiteError:
     )
 
 
-def _failure(error: str, last: list[str], dockerfile: str) -> PrerequisiteError | SubmissionError:
+def _failure(error: str, last: list[str]) -> PrerequisiteError | SubmissionError:
     """Tell apart what the machine lacks from what the learner wrote; `error` is the reason that the builder gives."""
     text = "\n".join([*last, error])
-    needs = next((line.strip() for line in dockerfile.splitlines() if _NEEDS_BUILDKIT.match(line)), "")
-    if needs and _REFUSED_BY_OLD_BUILDER.search(error) and not _has_buildx():
-        return PrerequisiteError(
-            f"builder-missing: the Dockerfile needs BuildKit ({needs}), and docker buildx is not installed.",
-            "Install it (https://docs.docker.com/go/buildx/), or do without that line.",
-        )
     if _DISK_FULL.search(text):
         return PrerequisiteError("The disk is full: the image could not be built.", FREE_SPACE)
     if _NO_BASE_IMAGE.search(error):
