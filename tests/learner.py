@@ -21,6 +21,9 @@ VARYING = (
     (r"\"/\S+/lib/python3\S+\", line \d+", '"<library>", line <line>'),
     (r"^  │ +[~^]+\n", ""),
     (r"JSONParseError: .*", "JSONParseError: <what Node.js says>"),
+    # A server says so a moment before or after its port is open, and so before or within the first check.
+    (r"^  │ (Listening on http|INFO: +Uvicorn running on| \* Running on |Press CTRL\+C to quit).*\n", ""),
+    (r"^  (The program|It) printed[^:\n]*:\n(?!  │)", ""),
     (r"CPython [\d.]+ interpreter at: \S+", "CPython <version> interpreter at: <python>"),
 )
 """What differs from run to run and from machine to machine, with what stands for it in a golden file."""

@@ -32,10 +32,11 @@ SEEDS = 2**32
 
 @dataclass(frozen=True)
 class Options:
-    """What a person may choose for one grading: the mode, the checks by name (none means all), and the seed."""
+    """What a person may choose for one grading: the mode, the checks by name or task (none means all), the seed."""
 
     container: bool = False
     only: tuple[str, ...] = ()
+    tasks: tuple[int, ...] = ()
     seed: int | None = None
 
 
@@ -187,6 +188,7 @@ def _check(
         on_result=watcher.check,
         on_ready=lambda: clock.enter("checks"),
         only=options.only,
+        tasks=options.tasks,
         cause=cause,
     )
     run_grader(pack.grader(exercise), run)

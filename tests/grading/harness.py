@@ -112,7 +112,8 @@ def main() -> None:
     program: Program = ProcessProgram(spec) if task["start"] else Idle(spec.scratch)
     told: list[CheckResult] = []
     settings = {"base_path": "", "env": {"SECRET": "s"}, "seed": 1, "task_titles": {1: "Create"}, **options}
-    settings["only"] = tuple(settings.get("only", ()))
+    for several in ("only", "tasks"):
+        settings[several] = tuple(settings.get(several, ()))
     run = Run(program=program, limits=limits, cause=cause, on_result=told.append, **settings)
     error: CoachError | None = None
     try:

@@ -67,6 +67,20 @@ def test_only_what_was_asked_for_runs_with_all_that_it_needs(only: list[str], ra
     assert list(grade(tmp_path, THREE, only=only).outcomes()) == ran
 
 
+@pytest.mark.parametrize(
+    ("tasks", "ran"),
+    [([1], ["breaks", "needs_it"]), ([2], ["last", "breaks", "needs_it", "needs_that", "needs_both"])],
+)
+def test_the_checks_of_a_task_run_with_all_that_they_need(tasks: list[int], ran: list[str], tmp_path: Path) -> None:
+    assert list(grade(tmp_path, THREE, tasks=tasks).outcomes()) == ran
+
+
+def test_a_task_without_checks_is_refused(tmp_path: Path) -> None:
+    graded = grade(tmp_path, THREE, tasks=[3])
+    assert graded.error == "InputError: No check belongs to task 3."
+    assert graded.hint == "There are tasks 1 to 2."
+
+
 def test_a_check_that_does_not_exist_is_named_with_the_nearest(tmp_path: Path) -> None:
     graded = grade(tmp_path, THREE, only=["test_brakes"])
     assert graded.error == 'InputError: There is no check "test_brakes".'

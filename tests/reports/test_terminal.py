@@ -180,7 +180,22 @@ FINISHED = [
 
 def test_every_check_has_its_line_and_number() -> None:
     terminal = Terminal()
-    assert [unpaint(terminal.check_line(each.check)) for each in FINISHED] == [each.line for each in FINISHED]
+    lines = [unpaint(terminal.check_line(each.check)) for each in FINISHED]
+    assert lines[0].splitlines()[0].startswith("Task ")
+    assert [line.splitlines()[-1] if line else "" for line in lines] == [each.line for each in FINISHED]
+    assert [len(line.splitlines()) for line in lines] == [2, 1, 1, 1, 0, 0]
+
+
+def test_a_check_of_another_task_stands_below_its_title() -> None:
+    terminal = Terminal()
+    checks = [
+        named("one", task=1, task_title="Create"),
+        named("two", task=1, task_title="Create"),
+        named("three", task=2, task_title="Keep \x1b[31m"),
+        named("four", task=1, task_title=""),
+    ]
+    lines = [unpaint(terminal.check_line(check)) for check in checks]
+    assert [line.splitlines()[0] for line in lines] == ["Task 1: Create", "  ✓  2  two", "Task 2: Keep", "Task 1"]
 
 
 def test_what_was_not_run_is_told_once() -> None:

@@ -58,6 +58,9 @@ class Screen:
 @click.option(
     "--check", "checks", metavar="NAME", multiple=True, help="Run this check and what it needs; may be repeated."
 )
+@click.option(
+    "--task", "tasks", metavar="N", type=click.IntRange(1), multiple=True, help="Run the checks of this task, likewise."
+)
 @click.option("--hints", is_flag=True, help="Show hints for what failed.")
 @click.option(
     "--container", is_flag=True, help="Build the workspace's Dockerfile and grade the program in a container."
@@ -73,6 +76,7 @@ class Screen:
 def grade(
     folder: Path,
     checks: tuple[str, ...],
+    tasks: tuple[int, ...],
     hints: bool,
     container: bool,
     json_file: str | None,
@@ -87,7 +91,7 @@ def grade(
     exercise, stack = _named_in(workspace, pack)
     screen = Screen(err="-" in (json_file, junit_file), install=workspace.config.install, container=container)
     screen.say(f"Grading {exercise.id} ({stack.id})")
-    report = run_session(workspace, pack, Options(container=container, only=checks, seed=seed), screen)
+    report = run_session(workspace, pack, Options(container=container, only=checks, tasks=tasks, seed=seed), screen)
     screen.say(screen.terminal.details(report, hints=hints))
     if hints:
         for text in _task_hints(report, pack, exercise, screen.terminal):

@@ -67,7 +67,7 @@ class GraderPlugin:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Put the checks in order, and keep those that `only` asks for with all that they need."""
+        """Put the checks in order, and keep those that were asked for with all that they need."""
         found: dict[str, tuple[CheckInfo, pytest.Item]] = {}
         for item in items:
             info = info_of(getattr(item, "function", None))
@@ -85,7 +85,14 @@ class GraderPlugin:
         items[:] = [found[name][1] for name in self._checks]
 
     def _wanted(self, known: dict[str, CheckInfo]) -> set[str]:
-        todo = list(known) if not self.run.only else [_match(name, known) for name in self.run.only]
+        run = self.run
+        todo = list(known) if not (run.only or run.tasks) else [_match(name, known) for name in run.only]
+        for task in run.tasks:
+            found = [info.name for info in known.values() if info.task == task]
+            if not found:
+                tasks = sorted({info.task for info in known.values()})
+                raise InputError(f"No check belongs to task {task}.", f"There are tasks {tasks[0]} to {tasks[-1]}.")
+            todo += found
         wanted: set[str] = set()
         while todo:
             name = todo.pop()
@@ -270,7 +277,7 @@ def run_grader(grader: Path, run: Run) -> None:
     """Run all checks of a grader file, with nothing but coach's own configuration and plugins.
 
     Raises:
-        CoachError: when the grader is broken, or `only` names no check of it.
+        CoachError: when the grader is broken, or the run asks for a check or a task that it does not have.
         KeyboardInterrupt: when the person has had enough.
     """
     plugin = GraderPlugin(run)

@@ -33,6 +33,7 @@ class Run:
     on_result: Callable[[CheckResult], None]
     on_ready: Callable[[], None] = lambda: None
     only: tuple[str, ...] = ()
+    tasks: tuple[int, ...] = ()
     results: dict[str, CheckResult] = field(default_factory=dict)
     cause: Cause | None = None
     crashes: int = 0

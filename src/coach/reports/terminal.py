@@ -42,12 +42,24 @@ class Terminal:
 
     def __init__(self, width: int = 80) -> None:
         self._width = width
+        self._task = 0
         self._numbers: dict[str, int] = {}
         self._not_run: dict[str, str] = {}
         """The checks that something else than a check blocks, in the end, with its code."""
 
     def check_line(self, check: CheckResult) -> str:
-        """Return what is printed when a check is finished: nothing where, in the end, no check blocks it."""
+        """Return what is printed when a check is finished, below its task's title where another task begins.
+
+        It is nothing where, in the end, no check blocks it.
+        """
+        line = self._check_line(check)
+        if not line or check.task == self._task:
+            return line
+        self._task = check.task
+        title = f"Task {check.task}: {clean(check.task_title)}" if check.task_title else f"Task {check.task}"
+        return "\n".join([*self._wrapped("", title, "dim"), line])
+
+    def _check_line(self, check: CheckResult) -> str:
         number = self._numbers.setdefault(check.name, len(self._numbers) + 1)
         mark, colour = _MARKS[check.outcome]
         if check.outcome == "blocked":
@@ -77,9 +89,10 @@ class Terminal:
         """Return one failed check with all that explains it: spec line, difference, exchanges, curl, log, hint."""
         number = f"{self._numbers[check.name]}  " if check.name in self._numbers else ""
         task = f"Task {check.task} in instructions.md" + (f": {check.task_title}" if check.task_title else "")
+        points = plural(check.points, "point").replace(" ", "\xa0")
         about = f"{task} · {check.name.removeprefix('test_')}"
         lines = ["", *self._wrapped(f"✗ {number}", clean(check.title), "bold", "red")]
-        lines += self._wrapped("  ", clean(about), "dim")
+        lines += self._wrapped("  ", f"{clean(about)} · {points}", "dim")
         lines += ["", *self._wrapped("  ", _with_code(check.message, check.code))]
         lines += self._data("    expected  ", check.expected, "green")
         lines += self._data("    got       ", check.got, "red")
@@ -118,7 +131,7 @@ class Terminal:
         elif report.cause is not None:
             text = "Mend this first: nothing else can be judged before the server runs."
         elif first is None:
-            text = "All checks passed. Well done."
+            text = "All checks passed. Well done. What else there is: coach list"
         else:
             name = first.name.removeprefix("test_")
             more = "" if hints else "\nStuck? Add --hints."
