@@ -24,6 +24,7 @@ VARYING = (
     # A server says so a moment before or after its port is open, and so before or within the first check.
     (r"^  │ (Listening on http|INFO: +Uvicorn running on| \* Running on |Press CTRL\+C to quit).*\n", ""),
     (r"^  (The program|It) printed[^:\n]*:\n(?!  │)", ""),
+    (r"Unprocessable (Entity|Content)", "Unprocessable <name>"),
     (r"CPython [\d.]+ interpreter at: \S+", "CPython <version> interpreter at: <python>"),
 )
 """What differs from run to run and from machine to machine, with what stands for it in a golden file."""

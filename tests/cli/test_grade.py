@@ -151,13 +151,13 @@ def test_a_report_on_a_full_disk_is_told(echo: Path, learner: Learner) -> None:
 
 def test_ctrl_c_ends_a_run_with_130_and_says_so(learner: Learner, nothing_left: None) -> None:
     echo_workspace(learner.home, "python3 never_answers.py")
-    process = learner.spawn("grade", *PACK, within="echo", start_new_session=True)
-    assert process.stdout is not None
-    for line in process.stdout:
-        if "✓".encode() in line:
-            break
-    process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate(timeout=20)
+    with learner.spawn("grade", *PACK, within="echo", start_new_session=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "✓".encode() in line:
+                break
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=20)
     assert process.returncode == EXIT_INTERRUPTED
     assert stderr.decode().strip() == "Interrupted. Nothing was left running."
 
@@ -196,9 +196,8 @@ def test_an_error_of_the_machine_ends_with_3(workspaces: Workspaces, learner: Le
 
 def test_output_goes_on_while_checks_finish(learner: Learner) -> None:
     echo_workspace(learner.home, "python3 never_answers.py")
-    process = learner.spawn("grade", *PACK, within="echo", stderr=subprocess.DEVNULL)
-    assert process.stdout is not None
-    first = [process.stdout.readline().decode() for _ in range(2)]
-    assert process.poll() is None
-    assert "✓  1  GET /health" in first[1]
-    process.communicate(timeout=30)
+    with learner.spawn("grade", *PACK, within="echo", stderr=subprocess.DEVNULL) as process:
+        assert process.stdout is not None
+        first = next(line.decode() for line in process.stdout if "✓".encode() in line)
+        assert process.poll() is None
+    assert "✓  1  GET /health" in first
