@@ -17,7 +17,8 @@ from pathlib import Path
 
 import psutil
 
-from coach.model import Report, report_from_json
+from coach.model import Report
+from coach.plain import report_from_json
 
 HERE = Path(__file__).parent
 ROUNDS = 9

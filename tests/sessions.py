@@ -11,7 +11,8 @@ from typing import Any
 
 from coach.catalog.packs import open_pack
 from coach.errors import CoachError
-from coach.model import CheckResult, Report, report_from_json, to_json
+from coach.model import CheckResult, Report
+from coach.plain import report_from_json, to_json
 from coach.session import Options, grade
 from coach.workspace import find_workspace
 from tests.runtime.programs import HTTP_SERVER, HTTP_START

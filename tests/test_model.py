@@ -11,20 +11,8 @@ import msgspec
 import pytest
 
 from coach.errors import CoachError, ContentError, InputError
-from coach.model import (
-    TOML_LIMIT,
-    Exercise,
-    Limits,
-    Outcome,
-    RandomValue,
-    Score,
-    WorkspaceConfig,
-    read_toml,
-    report_from_json,
-    report_schema,
-    score,
-    to_json,
-)
+from coach.model import Exercise, Limits, Outcome, RandomValue, Score, WorkspaceConfig, score
+from coach.plain import TOML_LIMIT, read_toml, report_from_json, report_schema, to_json
 from tests.samples import SCHEMA, full_report
 
 WORKSPACE = 'format = 1\nexercise = "phase-2-notes"\nstack = "express"\n'

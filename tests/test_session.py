@@ -17,7 +17,8 @@ import pytest
 
 from coach import session as module
 from coach.errors import PrerequisiteError, TamperedError
-from coach.model import Score, to_json
+from coach.model import Score
+from coach.plain import to_json
 from coach.processes import poll
 from coach.session import SEEDS
 from tests.samples import SCHEMA

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from coach.errors import InputError
-from coach.model import WorkspaceConfig, read_toml
+from coach.model import WorkspaceConfig
+from coach.plain import read_toml
 
 MARK = "coach.toml"
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from coach.catalog.packs import Pack
 from coach.catalog.starters import reference_tree
 from coach.errors import ContentError, InputError, nearest
-from coach.model import Exercise, Fault, Faults, read_toml
+from coach.model import Exercise, Fault, Faults
+from coach.plain import read_toml
 
 
 def faults(pack: Pack, exercise: Exercise) -> tuple[Fault, ...]:

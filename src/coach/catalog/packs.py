@@ -9,7 +9,8 @@ from pathlib import Path
 from msgspec import Struct
 
 from coach.errors import ContentError, InputError, PrerequisiteError, nearest
-from coach.model import Exercise, PackManifest, PackRef, Stack, read_toml
+from coach.model import Exercise, PackManifest, PackRef, Stack
+from coach.plain import read_toml
 
 NOT_CONTENT = frozenset({"node_modules", ".venv", "__pycache__", ".coach", ".pytest_cache", ".DS_Store"})
 """Names that a run or an editor leaves beside the content; never read, hashed or copied."""

@@ -24,8 +24,9 @@ from msgspec import Meta
 
 from coach.catalog.packs import Pack, open_pack
 from coach.errors import InputError, PrerequisiteError, nearest
-from coach.model import FORMAT, Strict, check_format, from_plain
+from coach.model import FORMAT, Strict
 from coach.places import data_folder
+from coach.plain import check_format, from_plain
 
 
 class Entry(Strict, frozen=True):

@@ -12,7 +12,8 @@ import click
 from coach.catalog.packs import Pack
 from coach.cli.common import FOLDER, PACK_OPTION, Progress, pack_of, refuse_output, typed, write_output
 from coach.errors import EXIT_FAILED, EXIT_NOT_GRADED, EXIT_PASSED, InputError
-from coach.model import CheckResult, Exercise, Report, Stack, to_json
+from coach.model import CheckResult, Exercise, Report, Stack
+from coach.plain import to_json
 from coach.reports.terminal import Terminal
 from coach.reports.text import paint
 from coach.session import SEEDS, Options

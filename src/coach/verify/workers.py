@@ -17,7 +17,8 @@ from msgspec import Struct
 
 from coach.catalog.packs import Pack
 from coach.errors import CoachError, SubmissionError
-from coach.model import Case, CaseResult, CheckResult, Report, report_from_json, to_json
+from coach.model import Case, CaseResult, CheckResult, Report
+from coach.plain import report_from_json, to_json
 from coach.session import Options, grade
 from coach.workspace import find_workspace
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 
 from coach.catalog.lint.subject import Finding, Subject, line_of
 from coach.errors import ContentError, InputError, nearest
-from coach.model import Exercise, WorkspaceConfig, read_toml
+from coach.model import Exercise, WorkspaceConfig
+from coach.plain import read_toml
 
 MAIN_STACKS = ("express", "fastapi")
 """The stacks whose references prove a grader wherever an exercise offers them."""
