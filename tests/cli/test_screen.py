@@ -135,3 +135,10 @@ def test_a_full_device_as_output_is_told(learner: Learner) -> None:
     assert done.returncode != EXIT_PASSED
     assert "Traceback" not in done.stderr
     assert "No space left on device" in done.stderr
+
+
+def test_windows_is_told_where_coach_runs() -> None:
+    pretend = "import sys; from coach.cli import main; sys.platform = 'win32'; main()"
+    done = subprocess.run([sys.executable, "-c", pretend], capture_output=True, text=True, check=False)
+    assert done.returncode == 3
+    assert done.stderr == "coach needs Linux or macOS. On Windows, run it in WSL (wsl --install) or in a container.\n"

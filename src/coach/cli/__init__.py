@@ -44,9 +44,12 @@ def cli(ctx: click.Context) -> None:
 
 def main() -> NoReturn:
     """Run the command line and exit with the code that DESIGN's table gives to the outcome."""
+    make_safe()
+    if sys.platform == "win32":
+        click.echo("coach needs Linux or macOS. On Windows, run it in WSL (wsl --install) or in a container.", err=True)
+        sys.exit(EXIT_NOT_GRADED)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
-    make_safe()
     # A short life needs few collections: the default threshold costs 30 ms of imports alone.
     gc.set_threshold(50_000)
     code = _run()
