@@ -268,7 +268,10 @@ def test_the_command_prints_place_message_and_remedy(root: Path, monkeypatch: py
     monkeypatch.chdir(root)
     run = CliRunner()
     clean = run.invoke(lint_pack, ["--pack", "."], standalone_mode=False)
-    assert (clean.return_value, clean.output) == (0, "1 exercise: nothing to mend. Next: coach pack verify --pack .\n")
+    assert (clean.return_value, clean.output) == (
+        0,
+        "shelves: 1 exercise, nothing to mend. Next: coach pack verify --pack .\n",
+    )
     change(root, GRADER, "task=3, points=2", "task=3, points=0")
     found = run.invoke(lint_pack, ["book-shelf", "--pack", "."], standalone_mode=False)
     assert found.return_value == 1
@@ -277,7 +280,7 @@ def test_the_command_prints_place_message_and_remedy(root: Path, monkeypatch: py
         f"{GRADER}:{line}: test_reads_an_item gives no points.",
         "  Write points=1 or more.",
         "",
-        "1 to mend in 1 exercise.",
+        "shelves: 1 to mend in 1 exercise.",
     ]
     (root / GRADER).write_text("def\n", encoding="utf-8")
     assert run.invoke(lint_pack, ["--pack", "."], standalone_mode=False).return_value == 3

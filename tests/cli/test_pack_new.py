@@ -88,3 +88,17 @@ def test_a_new_exercise_is_proved_as_it_stands(learner: Learner) -> None:
     done = learner.run("pack", "verify", "--pack", "mine")
     assert done.returncode == EXIT_PASSED, done.stdout + done.stderr
     assert "book-shelf: proved (4 checks, 6 faults, 18 gradings" in done.stdout
+
+
+def test_inside_a_pack_every_command_works_on_that_pack(learner: Learner) -> None:
+    learner.run("pack", "new", "one", "--pack", "mine")
+    for within in ("mine", "mine/exercises/one"):
+        done = learner.run("pack", "lint", within=within)
+        assert done.stdout == "mine: 1 exercise, nothing to mend. Next: coach pack verify\n"
+    done = learner.run("pack", "render", "one", "../solution", "--stack", "custom", "--reference", within="mine")
+    assert done.returncode == EXIT_PASSED, done.stderr
+    assert (learner.home / "solution/server.py").is_file()
+    done = learner.run("pack", "verify", "two", within="mine")
+    assert 'no exercise "two" in the pack "mine"' in done.stdout + done.stderr
+    outside = learner.run("pack", "lint")
+    assert outside.stdout.startswith("coach: "), outside.stdout

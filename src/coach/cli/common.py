@@ -34,13 +34,15 @@ NO_FOLDER = "Name a file in a folder that exists and in which you may write."
 
 
 def chosen_pack(path: Path | None) -> Pack:
-    """Return the pack that `--pack` names, or the one that comes with coach.
+    """Return the pack that `--pack` names, else the one around the current folder, else the one that comes with coach.
 
     Raises:
         InputError: when there is none, or one that lies in a workspace must not be used.
     """
     if path is None:
-        return builtin_pack()
+        path = pack_around(Path.cwd())
+        if path is None:
+            return builtin_pack()
     named = _PACK_ID.fullmatch(str(path))
     if named and not (path / "pack.toml").is_file():
         pack = find_pack(named[1], named[2] or "")
@@ -49,6 +51,11 @@ def chosen_pack(path: Path | None) -> Pack:
         refuse_in_workspace(Path(os.path.abspath(path)))  # noqa: PTH100 - a link in a workspace is the learner's too
     refuse_in_workspace(pack.root)
     return pack
+
+
+def pack_around(folder: Path) -> Path | None:
+    """Return the folder of the pack that a folder belongs to, the nearest first."""
+    return next((root for root in (folder, *folder.parents) if (root / "pack.toml").is_file()), None)
 
 
 def chosen_exercise(name: str, path: Path | None) -> tuple[Pack, Exercise]:

@@ -19,4 +19,8 @@ COMMANDS = {
 
 @click.group(cls=LazyGroup, lazy=COMMANDS)
 def pack() -> None:
-    """Work on exercises: their starters, references, faults and graders."""
+    """Work on exercises: their starters, references, faults and graders.
+
+    Without --pack, new, lint, render and verify work on the pack around the current folder; outside of any pack, the
+    last three work on the one that comes with coach.
+    """

@@ -18,7 +18,8 @@ from coach.reports.text import clean, plural
 @PACK_OPTION
 def lint_pack(exercise_ids: tuple[str, ...], pack_path: Path | None) -> int:
     """Look for mistakes in the exercises ID…, or in the whole pack, without running anything."""
-    count, findings = lint(chosen_pack(pack_path), exercise_ids)
+    pack = chosen_pack(pack_path)
+    count, findings = lint(pack, exercise_ids)
     exercises = plural(count, "exercise")
     for found in findings:
         click.echo(f"{click.style(_place(found), bold=True)}: {clean(found.message)}")
@@ -27,10 +28,11 @@ def lint_pack(exercise_ids: tuple[str, ...], pack_path: Path | None) -> int:
     if not findings:
         option = "" if pack_path is None else f" --pack {shlex.quote(str(pack_path))}"
         click.echo(
-            f"{exercises}: nothing to mend. Next: {shlex.join(['coach', 'pack', 'verify', *exercise_ids])}{option}"
+            f"{pack.manifest.id}: {exercises}, nothing to mend. "
+            f"Next: {shlex.join(['coach', 'pack', 'verify', *exercise_ids])}{option}"
         )
         return EXIT_PASSED
-    click.echo(f"\n{len(findings)} to mend in {exercises}.")
+    click.echo(f"\n{pack.manifest.id}: {len(findings)} to mend in {exercises}.")
     if any(found.broken for found in findings):
         click.echo("Some rules could not be applied to what is broken: lint again once it is mended.")
         return EXIT_NOT_GRADED

@@ -12,6 +12,7 @@ import click
 from coach.catalog.packs import Pack, builtin_pack, files_below, open_pack
 from coach.catalog.starters import write_tree
 from coach.catalog.templates import render
+from coach.cli.common import pack_around
 from coach.errors import InputError
 from coach.model import FORMAT, PackManifest
 
@@ -71,11 +72,10 @@ def _pack(path: Path | None) -> tuple[Pack, bool]:
         InputError: when none was named and none is around the current folder.
     """
     if path is None:
-        here = Path.cwd()
-        root = next((folder for folder in (here, *here.parents) if (folder / "pack.toml").is_file()), None)
-        if root is None:
+        around = pack_around(Path.cwd())
+        if around is None:
             raise InputError("There is no pack here.", "Name a folder for a new one, as in: --pack my-pack")
-        return open_pack(root), False
+        return open_pack(around), False
     root = path.resolve()
     if (root / "pack.toml").is_file():
         return open_pack(root), False
