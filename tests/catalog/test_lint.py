@@ -196,9 +196,21 @@ def test_a_missing_file_is_told_once(root: Path, name: str) -> None:
     assert "does not exist" in about[0].message
 
 
-def test_a_missing_reference_is_found(root: Path) -> None:
-    shutil.rmtree(root / EXERCISE / "reference/fastapi")
-    assert "without a reference nothing shows that this stack can pass" in findings(root)[-1].message
+@pytest.mark.parametrize("stack", ["express", "fastapi"])
+def test_a_missing_reference_is_found_and_nothing_that_follows_from_it(root: Path, stack: str) -> None:
+    shutil.rmtree(root / EXERCISE / "reference" / stack)
+    [found] = findings(root)
+    assert found.file == root / EXERCISE / "reference" / stack
+    assert "without a reference nothing shows that this stack can pass" in found.message
+
+
+def test_every_offered_stack_but_custom_needs_a_reference(root: Path) -> None:
+    shutil.rmtree(root / EXERCISE / "reference/custom")
+    assert findings(root) == []
+    change(root, MANIFEST, '"fastapi",', '"fastapi", "flask",')
+    assert [found.file.name for found in findings(root)] == ["flask"]
+    change(root, MANIFEST, '["express", "fastapi", "flask", "custom"]', '["custom"]')
+    assert "is missing: an exercise needs one reference at least." in [found.message for found in findings(root)]
 
 
 def test_a_starter_without_a_todo_is_found(root: Path) -> None:

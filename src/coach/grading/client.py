@@ -67,7 +67,11 @@ class Budget:
 
 
 class Reply:
-    """What came back for one request. Graders read it through `expect` alone."""
+    """What came back for one request. Graders read it through `expect`, which says in words what is wrong.
+
+    `status` alone, the code as a number, is theirs to compare: where several are right, it tells which of them came,
+    as in `[reply.status for reply in replies].count(201)`.
+    """
 
     def __init__(self, status: int, headers: httpx.Headers, content: bytes) -> None:
         self.status = status
@@ -100,7 +104,11 @@ class Wire:
 
 
 class Api:
-    """An HTTP client bound to the learner's server: paths only, redirects never followed, every exchange recorded."""
+    """An HTTP client bound to the learner's server: paths only, redirects never followed, every exchange recorded.
+
+    A request may take 5 s, or what is left of the check's time. Several threads may use one client at once; they share
+    its cookies.
+    """
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire

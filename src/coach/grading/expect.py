@@ -84,7 +84,10 @@ class Expectation:
         return self._compare(first_difference(value, self.body(hint=hint)), hint)
 
     def json_includes(self, value: Mapping[str, Any], *, hint: str = "") -> Expectation:
-        """Expect the body to hold all of these fields with these values; more fields are fine."""
+        """Expect the body to hold all of these fields with these values; more fields are fine.
+
+        So it is for objects within these; elements of a list must be equal, and as many.
+        """
         body = self.body(hint=hint)
         if not isinstance(body, dict):
             raise CheckFailed("The body is not a JSON object.", expected="an object", got=show(body), hint=hint)
@@ -93,7 +96,8 @@ class Expectation:
     def field(self, path: str, kind: JsonType | None = None, *, hint: str = "") -> Any:
         """Return the field at a dotted path (`address.city`, `items.0.id`), which must be of the JSON type `kind`.
 
-        Kinds are `str`, `int`, `float` (any number), `bool`, `list`, `dict`, `type(None)`, or a tuple of them.
+        Kinds are `str`, `int`, `float` (any number), `bool`, `list`, `dict`, `type(None)`, or a tuple of them. `int`
+        refuses `true` and `1.0`, `float` refuses `true`.
         """
         value = self.body(hint=hint)
         for part in path.split("."):

@@ -51,6 +51,8 @@ def _problems(subject: Subject, fault: Fault) -> Iterator[tuple[str, str]]:
             hint = nearest(edit.stack, subject.exercise.stacks)
             yield f'has an edit for the stack "{edit.stack}", which exercise.toml does not offer.', hint
             continue
+        if edit.stack != "custom" and not subject.references[edit.stack]:
+            continue  # that the reference is missing has been said once
         key = (edit.stack, edit.file)
         text = texts[key] if key in texts else subject.reference_file(*key)
         if text is None:

@@ -9,9 +9,6 @@ from coach.errors import ContentError, InputError, nearest
 from coach.model import Exercise, WorkspaceConfig
 from coach.plain import read_toml
 
-MAIN_STACKS = ("express", "fastapi")
-"""The stacks whose references prove a grader wherever an exercise offers them."""
-
 
 def prerequisites_exist(subject: Subject) -> Iterator[Finding]:
     """Every exercise in `requires` exists, and none requires itself by a detour."""
@@ -68,12 +65,16 @@ def routes_are_whole(subject: Subject) -> Iterator[Finding]:
 
 
 def references_exist(subject: Subject) -> Iterator[Finding]:
-    """The main stacks have references; one for `custom` is a workspace of this exercise."""
-    for stack in MAIN_STACKS:
-        folder = subject.folder / "reference" / stack
-        if stack in subject.exercise.stacks and not subject.references[stack]:
-            hint = f"Write the files that make the {stack} starter pass."
+    """Every stack but `custom` has a reference; one for `custom` is a workspace of this exercise."""
+    for stack in dict.fromkeys(subject.exercise.stacks):
+        if stack != "custom" and stack in subject.starters and not subject.references[stack]:
+            folder = subject.folder / "reference" / stack
+            hint = f"Write the files that make the {stack} starter pass, or take {stack} out of stacks."
             yield Finding(folder, "is missing: without a reference nothing shows that this stack can pass.", hint)
+    if subject.exercise.stacks == ("custom",) and not subject.references["custom"]:
+        folder = subject.folder / "reference" / "custom"
+        hint = "Write a whole project that passes, with its coach.toml, in a language of your choice."
+        yield Finding(folder, "is missing: an exercise needs one reference at least.", hint)
     if not (subject.folder / "reference" / "custom").is_dir():
         return
     path = subject.custom
