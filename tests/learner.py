@@ -20,6 +20,7 @@ VARYING = (
     (r"20\d\d-\d\d-\d\d[T\d:.]* …", "<date> …"),
     (r"\"/\S+/lib/python3\S+\", line \d+", '"<library>", line <line>'),
     (r"^  │ +[~^]+\n", ""),
+    (r"(127\.0\.0\.1:9/simple)/\w+/", r"\1/<package>/"),  # uv asks for all at once
     (r"JSONParseError: .*", "JSONParseError: <what Node.js says>"),
     # A server says so a moment before or after its port is open, and so before or within the first check.
     (r"^  │ (Listening on http|INFO: +Uvicorn running on| \* Running on |Press CTRL\+C to quit).*\n", ""),

@@ -332,6 +332,8 @@ class CaseResult(Result, frozen=True):
     report: Report | None
     problem: str
     seconds: float
+    whose: Literal["", "grader", "machine"] = ""
+    """Whose the problem is, where it is not the tree's."""
 
 
 class Violation(Result, frozen=True):
@@ -343,7 +345,10 @@ class Violation(Result, frozen=True):
 
 
 class Proof(Result, frozen=True):
-    """What was shown of one exercise; `killed` tells for each check which faults fail it."""
+    """What was shown of one exercise, on all its stacks or on `stack` alone.
+
+    `killed` tells for each check which faults fail it.
+    """
 
     format: int
     coach: str
@@ -353,10 +358,11 @@ class Proof(Result, frozen=True):
     killed: dict[str, tuple[str, ...]]
     violations: tuple[Violation, ...]
     seconds: float
+    stack: str = ""
     known: bool = False
     """Nothing ran: the same content had been proved before."""
     broken: bool = False
-    """Nothing ran: the exercise's files cannot be read."""
+    """Something could not be graded at all: the exercise's files, its grader, or this machine is at fault."""
 
 
 def score(checks: tuple[CheckResult, ...]) -> Score:

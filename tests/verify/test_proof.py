@@ -1,13 +1,15 @@
 """What a proof demands, shown on a small pack that is whole, and on the same pack with one thing spoilt."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from coach.catalog.packs import open_pack
-from coach.errors import InputError
+from coach.errors import InputError, PrerequisiteError
 from coach.model import CaseResult, Proof
 from coach.verify import Plan, Settings, prove
+from coach.verify.environments import Environments
 from tests.verify.tiny import FAULTS, GRADER, MANIFEST, REFERENCE, spoil, write_pack
 
 
@@ -101,7 +103,8 @@ def test_a_reference_that_fails(pack: Path) -> None:
     found = messages(run(pack))
     place = "reference@custom: exercises/tiny-count/reference/custom: "
     assert any(line.startswith(place + "test_counts fails: ") for line in found)
-    assert any("find matches 0 times" in line for line in found)
+    assert len(found) == 2
+    assert found[1].startswith("faults@custom: exercises/tiny-count: 3 faults were not graded: ")
 
 
 def test_a_reference_that_hangs_is_given_up_and_named(pack: Path) -> None:
@@ -167,9 +170,42 @@ def test_a_grader_that_breaks_is_an_error_and_no_failure(pack: Path) -> None:
         '    """The count goes on after a restart"""\n    1 / 0',
     )
     found = messages(run(pack))
-    assert any(
-        "reference@custom" in line and "ended in error" in line and "ZeroDivisionError" in line for line in found
-    )
+    assert len(found) == 2
+    assert found[0].startswith("reference@custom: graders/test_tiny_count.py:")
+    assert "test_keeps ended in error: " in found[0]
+    assert "ZeroDivisionError" in found[0]
+    assert found[1].startswith("faults@custom: ")
+    line = int(found[0].split(".py:")[1].split(":")[0])
+    assert "def test_keeps" in (pack / GRADER).read_text().splitlines()[line - 1]
+
+
+def test_what_several_cases_have_in_common_is_told_once(pack: Path) -> None:
+    spoil(pack, GRADER, "from coach.grading import", "from coach.gradin import")
+    proof = run(pack, Plan(repeat=4))
+    first = proof.violations[0]
+    assert first.case == "reference@custom, reference@custom (run 2), reference@custom (run 3) and 2 more"
+    assert first.file == "graders/test_tiny_count.py"
+    assert len([found for found in proof.violations if "cannot be imported" in found.message]) == 1
+    assert proof.broken
+
+
+def test_nothing_is_proved_without_a_reference(pack: Path) -> None:
+    shutil.rmtree(pack / "exercises/tiny-count/reference")
+    (pack / FAULTS).unlink()
+    said = "nothing shows that a right solution passes"
+    assert any(said in line for line in messages(run(pack)))
+    assert any(said in line for line in messages(run(pack, Plan(stack="custom"))))
+
+
+def test_a_machine_that_lacks_something_is_no_verdict(pack: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PrerequisiteError("There is no Node.js.", "Install it.")
+
+    monkeypatch.setattr(Environments, "furnish", refuse)
+    proof = run(pack)
+    assert proof.broken
+    assert [found.case for found in proof.violations] == ["reference@custom", "starter@custom", "faults@custom"]
+    assert [found.message for found in proof.violations[:2]] == ["There is no Node.js. Install it."] * 2
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,6 @@ from coach.reports.text import clean, duration, paint, plural
 
 def proof_text(proof: Proof) -> str:
     """Return the kill matrix of an exercise (checks by faults), its violations and its verdict."""
-    if proof.broken:
-        return "\n".join([*_violations(proof), _verdict(proof)])
     return "\n".join([*_matrix(proof), *_violations(proof), _verdict(proof)])
 
 
@@ -42,11 +40,13 @@ def _violations(proof: Proof) -> Iterator[str]:
 
 
 def _verdict(proof: Proof) -> str:
+    name = paint(proof.exercise, "bold")
+    if proof.violations:
+        return f"{name}: {paint(plural(len(proof.violations), 'violation'), 'red')}; begin with the first"
     checks, faults = len(proof.killed), len({fault for found in proof.killed.values() for fault in found})
     what = f"{plural(checks, 'check')}, {plural(faults, 'fault')}"
-    if proof.violations:
-        return f"{paint(proof.exercise, 'bold')}: {paint(plural(len(proof.violations), 'violation'), 'red')}"
+    alone = f" on {proof.stack} alone" if proof.stack else ""
     if proof.known:
-        return f"{paint(proof.exercise, 'bold')}: {paint('proved before', 'green')} for the same content ({what})"
+        return f"{name}: {paint('proved before', 'green')}{alone} for the same content ({what})"
     graded = f"{plural(len(proof.results), 'grading')} of {duration(proof.seconds * 1000)} in all"
-    return f"{paint(proof.exercise, 'bold')}: {paint('proved', 'green')} ({what}, {graded})"
+    return f"{name}: {paint('proved', 'green')}{alone} ({what}, {graded})"

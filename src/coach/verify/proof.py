@@ -1,4 +1,4 @@
-"""Which cases prove an exercise, and what their reports must say."""
+"""Proves exercises: which trees are graded, in which order, and what comes of them."""
 
 from __future__ import annotations
 
@@ -7,17 +7,16 @@ from pathlib import Path
 from typing import Protocol
 from zlib import crc32
 
-from msgspec import Struct
-
 from coach import __version__
 from coach.catalog.faults import fault_tree, faults
-from coach.catalog.graders import CheckSource, read_checks
+from coach.catalog.graders import read_checks
 from coach.catalog.packs import Pack
 from coach.catalog.starters import reference_tree, render_starter, write_tree
 from coach.errors import ContentError, InputError, nearest
-from coach.model import FORMAT, Case, CaseResult, Exercise, Fault, PackRef, Proof, Report, Violation
-from coach.runtime.prepare import missing_tool
+from coach.model import FORMAT, Case, CaseResult, PackRef, Proof, Violation
+from coach.verify.content import Content, Plan
 from coach.verify.environments import Environments
+from coach.verify.judge import judge
 from coach.verify.memory import Memory
 from coach.verify.workers import Settings, run_cases
 from coach.workspace import find_workspace
@@ -25,38 +24,6 @@ from coach.workspace import find_workspace
 RACE_RUNS = 5
 """How often a fault of concurrency runs: it must fail every time."""
 RACE_FIXTURE = "simultaneously"
-BROKEN = {"crashed", "hung", "connection-closed", "invalid-http", "tampered"}
-"""Codes that a starter's failures never have: it answers, it only does nothing yet."""
-
-
-class Plan(Struct, frozen=True):
-    """What to prove of an exercise: on all its stacks or one, with so many runs of each reference.
-
-    A `sample` grades each fault on one of its stacks, which its name decides; that is for changes that are not the
-    exercise's own.
-    """
-
-    stack: str = ""
-    sample: bool = False
-    repeat: int = 1
-    force: bool = False
-
-
-class _Content(Struct, frozen=True):
-    """An exercise with what its proof refers to."""
-
-    pack: Pack
-    exercise: Exercise
-    faults: tuple[Fault, ...]
-    checks: tuple[CheckSource, ...]
-
-    def file(self, case: Case) -> str:
-        """Name the file or folder to change when a case does not come out as it must."""
-        folder = f"exercises/{self.exercise.id}"
-        if case.kind == "starter":
-            own = self.pack.folder(self.exercise) / "starter" / case.stack
-            return f"{folder}/starter/{case.stack}" if own.is_dir() else f"templates/stacks/{case.stack}"
-        return f"{folder}/faults.toml" if case.kind == "fault" else f"{folder}/reference/{case.stack}"
 
 
 def prove(
@@ -76,7 +43,7 @@ def prove(
         InputError: when there is no such exercise, or it does not have the planned stack.
     """
     proofs: dict[str, Proof] = {}
-    contents: dict[str, _Content] = {}
+    contents: dict[str, Content] = {}
     cases: list[Case] = []
     memory = Memory(cache, pack, repr((plan.stack, plan.sample, plan.repeat, settings.load, settings.container)))
     for name in names:
@@ -105,9 +72,19 @@ def prove(
         watcher.done(result)
 
     watcher.begin(len(cases))
-    run_cases(cases, write, pack, settings, keep)
+    run_cases([case for case in cases if case.kind != "fault"], write, pack, settings, keep)
+    # Where the reference does not pass, or the grader breaks, what its faults do says nothing.
+    spoilt = {(found.case.exercise, found.case.stack) for found in results.values() if _spoils(found)}
+    run_cases(
+        [case for case in cases if case.kind == "fault" and (case.exercise, case.stack) not in spoilt],
+        write,
+        pack,
+        settings,
+        keep,
+    )
     for name, content in contents.items():
-        proofs[name] = _judge_exercise(content, plan, [results[case] for case in cases if case.exercise == name])
+        own = [case for case in cases if case.exercise == name]
+        proofs[name] = judge(content, plan, own, results)
         memory.remember(content.exercise, proofs[name])
     return [proofs[name] for name in names]
 
@@ -122,9 +99,9 @@ class Watcher(Protocol):
         """One case has been graded."""
 
 
-def _read(pack: Pack, name: str) -> _Content:
+def _read(pack: Pack, name: str) -> Content:
     exercise = pack.exercise(name)
-    return _Content(pack, exercise, faults(pack, exercise), read_checks(pack.grader(exercise)))
+    return Content(pack, exercise, faults(pack, exercise), read_checks(pack.grader(exercise)))
 
 
 def _broken(pack: Pack, name: str, error: ContentError) -> Proof:
@@ -142,21 +119,15 @@ def _broken(pack: Pack, name: str, error: ContentError) -> Proof:
     )
 
 
-def _judge_exercise(content: _Content, plan: Plan, results: list[CaseResult]) -> Proof:
-    killed = _killed(content, results)
-    return Proof(
-        format=FORMAT,
-        coach=__version__,
-        pack=content.pack.reference(content.exercise),
-        exercise=content.exercise.id,
-        results=tuple(results),
-        killed=killed,
-        violations=(*_judge_all(content, results), *_not_killed(content, plan, killed)),
-        seconds=round(sum(result.seconds for result in results), 1),
-    )
+def _spoils(result: CaseResult) -> bool:
+    """Tell whether a result of the first round makes the faults of its stack meaningless."""
+    report = result.report
+    if report is None or report.count("error"):
+        return True
+    return result.case.kind == "reference" and report.count("passed") < len(report.checks)
 
 
-def plan_cases(content: _Content, plan: Plan) -> Iterable[Case]:
+def plan_cases(content: Content, plan: Plan) -> Iterable[Case]:
     """Return the cases that prove an exercise, references first: while they fail, nothing else means much.
 
     Raises:
@@ -179,113 +150,10 @@ def plan_cases(content: _Content, plan: Plan) -> Iterable[Case]:
                 yield Case(exercise=exercise.id, stack=name, kind="fault", fault=fault.name, run=run)
 
 
-def _tree(content: _Content, case: Case) -> dict[str, bytes]:
+def _tree(content: Content, case: Case) -> dict[str, bytes]:
     pack, exercise = content.pack, content.exercise
     if case.kind == "starter":
         return render_starter(pack, exercise, pack.stack(case.stack))
     if case.kind == "reference":
         return reference_tree(pack, exercise, case.stack)
     return fault_tree(pack, exercise, case.fault, case.stack)
-
-
-def _judge_all(content: _Content, results: list[CaseResult]) -> Iterable[Violation]:
-    for result in results:
-        for message in _judge(content, result):
-            yield Violation(case=result.case.label, file=content.file(result.case), message=message)
-
-
-def _judge(content: _Content, result: CaseResult) -> Iterable[str]:
-    """Say what is wrong with one result; nothing when it is as it must be."""
-    report, case = result.report, result.case
-    if report is None:
-        yield result.problem
-        return
-    for check in report.checks:
-        if check.outcome == "error":
-            yield f"{check.name} ended in error: {check.message}"
-    if case.kind == "starter":
-        yield from _judge_starter(content, case, report)
-    elif report.cause is not None:
-        last = f" It printed: {report.cause.log[-1]}" if report.cause.log else ""
-        yield f"The program does not run [{report.cause.code}]: {report.cause.message}{last}"
-    elif case.kind == "reference":
-        for check in report.checks:
-            if check.outcome == "failed":
-                yield f"{check.name} fails: {check.message} Expected {check.expected}, got {check.got}"
-    else:
-        fault = next(fault for fault in content.faults if fault.name == case.fault)
-        yield from _judge_fault(fault, report)
-
-
-def _judge_starter(content: _Content, case: Case, report: Report) -> Iterable[str]:
-    bootless = not content.pack.stack(case.stack).start
-    if bootless and report.cause is not None and report.cause.code == "start-command-missing":
-        return
-    if report.cause is not None:
-        yield f"The starter does not run [{report.cause.code}]: {report.cause.message}"
-    elif not report.count("failed"):
-        yield "The untouched starter passes: no check notices that nothing is written yet."
-    for check in report.checks:
-        if check.outcome == "failed" and check.code in BROKEN:
-            yield f"{check.name} fails with {check.code}: a starter answers, even if only that something is missing."
-
-
-def _judge_fault(fault: Fault, report: Report) -> Iterable[str]:
-    named = set(fault.fails)
-    outcomes = {check.name: check.outcome for check in report.checks}
-    for name in fault.fails:
-        if name not in outcomes:
-            yield f'fails names "{name}", which is no check. {nearest(name, outcomes)}'
-        elif outcomes[name] != "failed":
-            yield f"{name} should fail, but it {_is(outcomes[name])}."
-    for check in report.checks:
-        if check.outcome == "failed" and check.name not in named:
-            yield f"{check.name} fails too, which fails does not say: {check.message} [{check.code or 'wrong'}]"
-        elif check.outcome == "blocked" and not _leads_to(check.name, report, named):
-            yield f"{check.name} is blocked by {check.blocked_by}, which is no check that the fault names."
-
-
-def _is(outcome: str) -> str:
-    return "passes" if outcome == "passed" else f"is {outcome}"
-
-
-def _leads_to(name: str, report: Report, named: set[str]) -> bool:
-    """Tell whether the chain of blocked checks ends at one that the fault names."""
-    by = {check.name: check.blocked_by for check in report.checks if check.outcome == "blocked"}
-    while name in by:
-        name = by[name]
-    return name in named
-
-
-def _killed(content: _Content, results: list[CaseResult]) -> dict[str, tuple[str, ...]]:
-    """Return for each check the faults that fail it, on whichever stack."""
-    killed: dict[str, dict[str, None]] = {check.name: {} for check in content.checks}
-    for result in results:
-        if result.case.kind == "fault" and result.report is not None:
-            for check in result.report.checks:
-                if check.outcome == "failed":
-                    killed.setdefault(check.name, {})[result.case.fault] = None
-    return {name: tuple(found) for name, found in killed.items()}
-
-
-def _not_killed(content: _Content, plan: Plan, killed: dict[str, tuple[str, ...]]) -> Iterable[Violation]:
-    """Name the checks that no fault fails; with one stack alone, faults of the others may be those that do."""
-    if plan.stack:
-        return
-    for check in content.checks:
-        if not killed[check.name]:
-            yield Violation(
-                case=check.name,
-                file=f"exercises/{content.exercise.id}/faults.toml",
-                message="No fault fails this check: nobody knows whether it can fail. Write a fault that it catches.",
-            )
-
-
-def unfit_stacks(pack: Pack, exercise: Exercise) -> dict[str, str]:
-    """Return the stacks of an exercise that this machine cannot run, each with what is missing."""
-    missing: dict[str, str] = {}
-    for name in exercise.stacks:
-        problems = [problem for tool in pack.stack(name).toolchain if (problem := missing_tool(tool))]
-        if problems:
-            missing[name] = problems[0]
-    return missing

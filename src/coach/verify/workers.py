@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -12,16 +13,18 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Literal
 
 from msgspec import Struct
 
 from coach.catalog.packs import Pack
-from coach.errors import CoachError, SubmissionError
+from coach.errors import CoachError, ContentError, PrerequisiteError, ServiceError, SubmissionError
 from coach.model import Case, CaseResult, CheckResult, Report
 from coach.plain import report_from_json, to_json
 from coach.session import Options, grade
 from coach.workspace import find_workspace
 
+TELLING = re.compile(r"(Error|Exception)\b")
 PATIENCE = 60.0
 """Seconds beyond its own limits that a grading may take before it is given up."""
 
@@ -96,7 +99,9 @@ def _begin(
     try:
         write(case, folder)
     except CoachError as error:
-        done(CaseResult(case=case, report=None, problem=sentence(error), seconds=time.monotonic() - since))
+        whose: Literal["", "machine"] = "machine" if isinstance(error, (PrerequisiteError, ServiceError)) else ""
+        seconds = time.monotonic() - since
+        done(CaseResult(case=case, report=None, problem=sentence(error), seconds=seconds, whose=whose))
         return
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_work, args=(str(folder), pack, settings.container, sender), daemon=True)
@@ -109,11 +114,15 @@ def _work(folder: str, pack: Pack, container: bool, sender: Connection) -> None:
     """Grade one workspace in this process, and send the report, or why there is none."""
     try:
         report = grade(find_workspace(Path(folder)), pack, Options(container=container), _Quiet())
-        sender.send((to_json(report), ""))
+        sender.send((to_json(report), "", ""))
+    except ContentError as error:
+        sender.send(("", error.message, "grader"))
+    except (PrerequisiteError, ServiceError) as error:
+        sender.send(("", sentence(error), "machine"))
     except CoachError as error:
-        sender.send(("", sentence(error)))
+        sender.send(("", sentence(error), ""))
     except KeyboardInterrupt:
-        sender.send(("", "Interrupted."))
+        sender.send(("", "Interrupted.", "machine"))
     finally:
         sender.close()
 
@@ -128,9 +137,10 @@ def _collect(running: dict[Connection, _Running], pack: Pack, done: Callable[[Ca
             continue
         report: Report | None = None
         problem = f"The grading did not end within {limit:g} s."
+        whose: Literal["", "grader", "machine"] = ""
         if receiver in ready:
             try:
-                text, problem = receiver.recv()
+                text, problem, whose = receiver.recv()
                 report = report_from_json(text) if text else None
             except EOFError:
                 problem = "The grading's process ended without a result: its traceback is above."
@@ -140,13 +150,21 @@ def _collect(running: dict[Connection, _Running], pack: Pack, done: Callable[[Ca
         receiver.close()
         del running[receiver]
         shutil.rmtree(job.folder.parent, ignore_errors=True)
-        done(CaseResult(case=job.case, report=report, problem=problem, seconds=time.monotonic() - job.since))
+        seconds = time.monotonic() - job.since
+        done(CaseResult(case=job.case, report=report, problem=problem, seconds=seconds, whose=whose))
 
 
 def sentence(error: CoachError) -> str:
     """Write an error as one line, with the last line that the submission printed."""
-    log = f" It printed: {error.log[-1]}" if isinstance(error, SubmissionError) and error.log else ""
-    return f"{error.message} {error.hint}".strip() + log
+    log = error.log if isinstance(error, SubmissionError) else ()
+    return f"{error.message} {error.hint}".strip() + printed(log)
+
+
+def printed(log: tuple[str, ...]) -> str:
+    """Quote the line of a log that tells most: the first that speaks of an error, else the last."""
+    if not log:
+        return ""
+    return f" It printed: {next((line for line in log if TELLING.search(line)), log[-1]).strip()}"
 
 
 @contextmanager

@@ -29,7 +29,9 @@ class Bar:
 
     def begin(self, cases: int) -> None:
         """See `verify.Watcher`."""
-        if cases:
+        if cases and not sys.stderr.isatty():
+            click.echo(f"Grading {cases} trees …", err=True)
+        elif cases:
             self._bar = click.progressbar(
                 length=cases, label="Grading", file=sys.stderr, item_show_func=lambda label: label
             )
