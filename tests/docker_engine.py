@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import docker
@@ -189,8 +189,8 @@ def is_there(client: docker.DockerClient, layer: str) -> bool:
 def docker_engine() -> Iterator[docker.DockerClient]:
     """Give tests a Docker engine; where there is none they are skipped, but never in CI."""
     try:
-        with running() as address:
-            yield connect(address)
+        with running() as address, closing(connect(address)) as client:
+            yield client
     except NoEngineError as reason:
         if os.environ.get("CI"):
             pytest.fail(f"CI runs the container tests, and there is no Docker engine: {reason}")
