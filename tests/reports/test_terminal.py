@@ -262,3 +262,10 @@ def test_hints_are_offered_until_they_are_shown() -> None:
 def test_the_hints_of_a_task_are_listed() -> None:
     text = unpaint(Terminal().task_hints(2, "Validate", ["Look at the body.", "Use \x1b[2J a schema."]))
     assert text == "\nHints for task 2: Validate\n  - Look at the body.\n  - Use \\x1b[2J a schema."
+
+
+def test_who_graded_some_checks_alone_is_sent_to_the_rest() -> None:
+    report = with_checks(result("passed"))
+    some = Terminal().next_step(report, "coach grade notes", hints=False, partial=True)
+    assert some == "These checks passed. Now all of them: coach grade notes"
+    assert Terminal().next_step(report, "coach grade notes", hints=False).startswith("All checks passed.")

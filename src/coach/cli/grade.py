@@ -99,7 +99,7 @@ def grade(
             screen.say(text)
     screen.say(screen.terminal.summary(report))
     command = _command(folder, pack_path, container=container)
-    screen.say(screen.terminal.next_step(report, command, hints=hints))
+    screen.say(screen.terminal.next_step(report, command, hints=hints, partial=bool(checks or tasks)))
     if workspace.config.start and not container:
         screen.say(paint(_by_hand(report, workspace, exercise, stack), "dim"))
     if json_file:

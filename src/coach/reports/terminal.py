@@ -123,13 +123,18 @@ class Terminal:
             ]
         )
 
-    def next_step(self, report: Report, command: str, *, hints: bool) -> str:
-        """Say the one thing to do next; `command` is how this grading was asked for, and `hints` whether with hints."""
+    def next_step(self, report: Report, command: str, *, hints: bool, partial: bool = False) -> str:
+        """Say the one thing to do next.
+
+        `command` is how this grading was asked for, `hints` whether with hints, `partial` whether for some checks alone.
+        """
         first = next((check for check in report.checks if check.outcome == "failed"), None)
         if report.count("error"):
             text = "The marked checks (!) could not be judged; they cost no points. What to do stands above."
         elif report.cause is not None:
             text = "Mend this first: nothing else can be judged before the server runs."
+        elif first is None and partial:
+            return f"These checks passed. Now all of them: {command}"
         elif first is None:
             text = "All checks passed. Well done. What else there is: coach list"
         else:
