@@ -126,7 +126,7 @@ class Terminal:
     def next_step(self, report: Report, command: str, *, hints: bool, partial: bool = False) -> str:
         """Say the one thing to do next.
 
-        `command` is how this grading was asked for, `hints` whether with hints, `partial` whether for some checks alone.
+        `command` is how this grading was asked for, `hints` whether with hints, `partial` whether for a few.
         """
         first = next((check for check in report.checks if check.outcome == "failed"), None)
         if report.count("error"):
