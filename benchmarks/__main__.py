@@ -117,6 +117,23 @@ def grading(stack: str, folder: Path) -> tuple[str, str, str, str]:
     )
 
 
+def verification(folder: Path) -> tuple[str, str, str, str]:
+    """Compare `coach pack verify`, side by side on all cores, with its gradings one after the other.
+
+    It goes first, so that the installation of the stacks counts against it.
+    """
+    os.environ["COACH_HOME"] = str(folder / "home")
+    verify = [*COACH, "pack", "verify", EXERCISE, "--force"]
+    wall = run(verify, folder)
+    proofs = folder / "proofs.json"
+    run([*verify, "--jobs", "1", "--json", str(proofs)], folder)
+    results = json.loads(proofs.read_bytes())[0]["results"]
+    alone = sum(result["seconds"] for result in results)
+    cores = psutil.cpu_count() or 1
+    beside = f"{len(results)} gradings one by one, {alone:.0f} s, on {cores} cores"
+    return f"`coach pack verify {EXERCISE}`", f"{wall:.0f} s", beside, f"{wall * cores / alone:.2f}"
+
+
 def rows(folder: Path) -> Iterator[tuple[str, str, str, str]]:
     """Measure everything, row by row: what, coach, beside what, ratio."""
     for stack in STACKS:
@@ -130,6 +147,7 @@ def rows(folder: Path) -> Iterator[tuple[str, str, str, str]]:
         yield f"`coach {command}`", f"{ours * 1000:.0f} ms", f"`import click`, {theirs * 1000:.0f} ms", f"{ratio:.2f}"
     memory = max(peak_memory((*COACH, "grade", str(folder / stack)), folder) for stack in STACKS)
     yield "memory of coach, at most, while grading", f"{memory:.0f} MiB", "", ""
+    yield verification(folder)
 
 
 def main() -> None:
