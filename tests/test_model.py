@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from coach.errors import CoachError, ContentError, InputError
-from coach.model import Exercise, Limits, Outcome, RandomValue, Score, WorkspaceConfig, score
+from coach.model import Exercise, Faults, Limits, Outcome, RandomValue, Score, WorkspaceConfig, score
 from coach.plain import TOML_LIMIT, read_toml, report_from_json, report_schema, to_json
 from tests.samples import SCHEMA, full_report
 
@@ -68,7 +68,8 @@ REFUSED = {
         WORKSPACE + "[processes]\nworker = 3\n", 'a value of "processes" must be a text, not a whole number'
     ),
     "an unknown word": Refused(
-        WORKSPACE + '[providers]\npostgres = "docker"\n', 'a value of "providers" cannot be "docker"'
+        WORKSPACE + '[providers]\npostgres = "docker"\n',
+        'a value of "providers" must be one of container, embedded, native, url, not "docker"',
     ),
     "a base path without a slash": Refused(
         WORKSPACE + 'base_path = "api"\n', '"base_path" must begin with a slash and end with none, such as "/api/v1".'
@@ -79,7 +80,33 @@ REFUSED = {
     "an unknown key in a table": Refused(
         EXERCISE + "[env]\nKEY = { randm = 3 }\n", 'unknown key "randm"', 'Did you mean "random"?', Exercise
     ),
-    "an unknown method": Refused(EXERCISE.replace("GET", "GRAB"), '"routes[0].method" cannot be "GRAB"', "", Exercise),
+    "an unknown method": Refused(
+        EXERCISE.replace("GET", "GRAB"), '"routes[0].method" (GRAB /) must be one of DELETE, GET, ', "", Exercise
+    ),
+    "an unknown kind": Refused(
+        EXERCISE.replace('"task"', '"proj"'),
+        '"kind" must be one of mini-project, project, task, not "proj"',
+        "",
+        Exercise,
+    ),
+    "a key that a fault lacks": Refused(
+        'format = 1\n[[fault]]\nname = "forgets"\nfails = []\nedit = []\n',
+        'the key "why" is missing in "fault[0]" (forgets).',
+        "",
+        Faults,
+    ),
+    "a key that an edit lacks": Refused(
+        'format = 1\n[[fault]]\nname = "forgets"\nwhy = ""\nfails = []\n[[fault.edit]]\nstack = "express"\n',
+        'the key "file" is missing in "fault[0].edit[0]" (forgets).',
+        "",
+        Faults,
+    ),
+    "an unknown key beside routes": Refused(
+        EXERCISE.replace("[[routes]]", "zzzz = 1\n[[routes]]"),
+        'unknown key "zzzz".',
+        "Known: dependencies, env, format, grader, id, kind, limits, minutes, requires, routes, services, stacks,",
+        Exercise,
+    ),
     "an impossible id": Refused(EXERCISE.replace('"one"', '"One!"'), '"id" must be small letters', "", Exercise),
     "an impossible limit": Refused(
         EXERCISE + "[limits]\nboot = 0\n", '"limits.boot": Expected "float" > 0', "", Exercise

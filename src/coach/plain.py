@@ -64,11 +64,16 @@ def from_plain(data: Any, kind: type[T], where: str, error: type[CoachError]) ->
     try:
         return msgspec.convert(data, kind, strict=True)
     except msgspec.ValidationError as exc:
-        text = str(exc)
-        hint = _nearest_key(text, kind) if "unknown field" in text else ""
-        raise error(f"{where}: {_in_words(text)}.", hint) from exc
+        problem, _, at = str(exc).partition(" - at `$")
+        way = [key or index for key, index in _STEP.findall(at)]
+        expected = _type_at(kind, way)
+        unknown = re.fullmatch(r"Object contains unknown field `(.+)`", problem)
+        hint = nearest(unknown[1], _keys(expected)) if unknown else ""
+        raise error(f"{where}: {_in_words(problem, at, _label(data, way), expected)}.", hint) from exc
 
 
+_STEP = re.compile(r"\.([\w-]+)|\[(\d+|\.\.\.)\]")
+"""One step of msgspec's way to a value: a key, or the place in a list; `...` stands for any key of a table."""
 _KINDS = {
     "str": "a text",
     "int": "a whole number",
@@ -88,12 +93,11 @@ _FORMS = {
 }
 
 
-def _in_words(message: str) -> str:
-    """Say what msgspec found wrong in the words of whoever wrote the file."""
-    problem, _, at = message.partition(" - at `$")
+def _in_words(problem: str, at: str, label: str, expected: Any) -> str:
+    """Say what msgspec found wrong in the words of whoever wrote the file; `label` tells one table of a list."""
     key = at.rstrip("`").removeprefix(".").replace("[...]", "")
-    inside = f' in "{key}"' if key else ""
-    name = f'a value of "{key}"' if "[...]" in at else f'"{key}"'
+    inside = f' in "{key}"{label}' if key else ""
+    name = (f'a value of "{key}"' if "[...]" in at else f'"{key}"') + label
     if found := re.fullmatch(r"Object missing required field `(.+)`", problem):
         return f'the key "{found[1]}" is missing{inside}'
     if found := re.fullmatch(r"Object contains unknown field `(.+)`", problem):
@@ -103,8 +107,9 @@ def _in_words(message: str) -> str:
     if found := re.fullmatch(r"Expected `.+` matching regex '(.+)'", problem):
         pattern = found[1].replace("\\\\", "\\")
         return f"{name} {_FORMS.get(pattern, 'does not have the right form')}"
-    if found := re.fullmatch(r"Invalid enum value (.+)", problem):
-        return f"{name} cannot be {found[1]}".replace("'", '"')
+    if found := re.fullmatch(r"Invalid enum value '(.*)'", problem):
+        values = getattr(expected, "values", ())
+        return f'{name} must be one of {", ".join(map(str, values))}, not "{found[1]}"'
     return f"{name}: {problem}".replace("`", '"')
 
 
@@ -112,20 +117,37 @@ def _kind(name: str) -> str:
     return " or ".join(_KINDS.get(one, one) for one in name.split(" | "))
 
 
-def _nearest_key(message: str, kind: Any) -> str:
-    """Find the structure that an "unknown field" message speaks of and name the nearest known key."""
-    unknown = message.split("`")[1]
-    known: set[str] = set()
-    todo, seen = [msgspec.inspect.type_info(kind)], set()
-    while todo:
-        info = todo.pop()
-        if isinstance(info, msgspec.inspect.StructType) and info.cls not in seen:
-            seen.add(info.cls)
-            known.update(field.encode_name for field in info.fields)
-            todo.extend(field.type for field in info.fields)
-        todo.extend(getattr(info, inner) for inner in ("item_type", "value_type") if hasattr(info, inner))
-        todo.extend(getattr(info, "types", ()))
-    return nearest(unknown, known)
+def _type_at(kind: Any, way: list[str]) -> Any:
+    """Return what msgspec expects where a way through `kind` leads, or None where it is lost."""
+    found: Any = msgspec.inspect.type_info(kind)
+    for step in way:
+        options = getattr(found, "types", (found,))
+        inner = [getattr(each, name) for each in options for name in ("item_type", "value_type") if hasattr(each, name)]
+        inner += [field.type for each in options for field in getattr(each, "fields", ()) if field.encode_name == step]
+        if not inner:
+            return None
+        found = inner[0]
+    return found
+
+
+def _keys(expected: Any) -> set[str]:
+    """Return the keys of the table that is expected."""
+    options = getattr(expected, "types", (expected,))
+    return {field.encode_name for each in options for field in getattr(each, "fields", ())}
+
+
+def _label(data: Any, way: list[str]) -> str:
+    """Say which table of a list a way leads through, as its author knows it: ` (forgets-on-restart)`."""
+    label = ""
+    for step in way:
+        try:
+            data = data[int(step)] if isinstance(data, list) else data[step]
+        except (KeyError, ValueError, TypeError):
+            break
+        if step.isdecimal() and isinstance(data, dict):
+            names = [data.get(key) for key in ("name", "method", "path")]
+            label = " ".join(name for name in names if isinstance(name, str)) or label
+    return f" ({label})" if label else ""
 
 
 def to_json(value: Struct) -> str:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from coach.catalog.instructions import hints, render_instructions, tasks
+from coach.catalog.graders import read_checks
+from coach.catalog.instructions import hints, render_instructions, task_titles, tasks
 from coach.catalog.packs import Pack, builtin_pack
 from coach.errors import ContentError
 from coach.model import Task
@@ -66,8 +67,8 @@ def test_each_paragraph_and_each_list_item_is_a_hint(pack: Pack) -> None:
     ("text", "message"),
     [
         ("# A\n\n{{ exercise.titel }}\n", r"instructions\.md, line 3: .*titel"),
-        ("# A\n{% include 'conventions.md' %}\n", r"conventions\.md, line \d+: 'parts' is undefined"),
-        ("{% set parts = ['jsn'] %}{% include 'conventions.md' %}\n", r"conventions\.md, line \d+: .*jsn"),
+        ("# A\n{% include 'conventions.md' %}\n", r"instructions\.md, line 2: does not set parts"),
+        ("{% set parts = ['jsn'] %}{% include 'conventions.md' %}\n", r'instructions\.md, line 1: "jsn" is no part of'),
         ("# A\n{% if %}\n", r"instructions\.md, line 2: Expected an expression"),
         ("{% include 'convention.md' %}", r'The template "convention\.md" does not exist in .*phase-1-posts'),
     ],
@@ -84,6 +85,25 @@ def test_missing_instructions_are_named(pack: Pack) -> None:
     (pack.folder(exercise) / "instructions.md").unlink()
     with pytest.raises(ContentError, match=r"instructions\.md does not exist"):
         render_instructions(pack, exercise)
+
+
+def test_a_wrong_part_lists_those_that_there_are(pack: Pack) -> None:
+    exercise = pack.exercise("phase-1-posts")
+    write(pack.folder(exercise) / "instructions.md", "# A\n{% set parts = ['jsn'] %}\n{% include 'conventions.md' %}\n")
+    with pytest.raises(ContentError, match=r"instructions\.md, line 2") as caught:
+        render_instructions(pack, exercise)
+    assert caught.value.hint.startswith("Parts: port, json, errors, ids,")
+
+
+def test_files_that_were_saved_on_windows_are_read(pack: Pack) -> None:
+    exercise = pack.exercise("phase-1-posts")
+    write(pack.folder(exercise) / "instructions.md", "\ufeff## 1. Read\nX\n")
+    write(pack.folder(exercise) / "hints.md", "\ufeff## 1. Read\n- Look\n")
+    write(pack.grader(exercise), '\ufeff@check(task=1)\ndef test_x(api):\n    """X"""\n')
+    assert [task.number for task in tasks(render_instructions(pack, exercise))] == [1]
+    assert task_titles(pack, exercise) == {1: "Read"}
+    assert hints(pack, exercise) == {1: ["Look"]}
+    assert [check.title for check in read_checks(pack.grader(exercise))] == ["X"]
 
 
 def test_tasks_hints_and_routes_of_the_builtin_exercises_agree() -> None:

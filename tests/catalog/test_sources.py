@@ -110,6 +110,13 @@ def test_only_four_protocols_are_used(scheme: str) -> None:
     assert "secret" not in caught.value.message
 
 
+@pytest.mark.parametrize("page", ["tree/main/course", "-/tree/v1/course", "blob/main/pack.toml", "src/branch/main/x"])
+def test_a_page_about_a_folder_is_no_repository(page: str) -> None:
+    with pytest.raises(InputError, match="is a page about a folder or a file") as caught:
+        parse_source(f"https://host.example/org/pack/{page}")
+    assert "pack.toml at the top" in caught.value.hint
+
+
 @pytest.mark.parametrize("revision", ["-f", "--", "a b", "a..b", "v1^{/x}", "HEAD~1", "", ":/x", "@{-1}"])
 def test_an_expression_is_no_revision(revision: str) -> None:
     with pytest.raises(InputError, match="is no revision"):
@@ -262,7 +269,18 @@ def test_a_repository_that_is_no_pack_is_named_by_its_address(git: Git, root: Pa
     git("commit", "--quiet", "-m", "no pack")
     with pytest.raises(InputError) as caught:
         get(root.as_uri(), workshop)
-    assert caught.value.message == f"{root.as_uri()} is not a pack: it has no pack.toml."
+    assert caught.value.message == f"{root.as_uri()} is not a pack: it has no pack.toml at the top."
+
+
+def test_a_pack_in_a_subfolder_of_a_repository_is_named(git: Git, root: Path, workshop: Path) -> None:
+    (root / "course").mkdir()
+    git("mv", "pack.toml", "exercises", "graders", "course")
+    git("commit", "--quiet", "-m", "two")
+    with pytest.raises(
+        InputError, match=r"not a pack: it has no pack\.toml at the top, but one in course/\."
+    ) as caught:
+        get(root.as_uri(), workshop)
+    assert "a repository of its own" in caught.value.hint
 
 
 def test_a_clone_that_fails_quotes_git_and_no_secret(tmp_path: Path, workshop: Path) -> None:

@@ -102,3 +102,21 @@ def test_inside_a_pack_every_command_works_on_that_pack(learner: Learner) -> Non
     assert 'no exercise "two" in the pack "mine"' in done.stdout + done.stderr
     outside = learner.run("pack", "lint")
     assert outside.stdout.startswith("coach: "), outside.stdout
+
+
+def test_a_learners_workspace_is_no_place_for_a_pack(learner: Learner) -> None:
+    learner.run("start", "phase-2-notes", "work", "--stack", "custom")
+    before = sorted(learner.home.rglob("*"))
+    for target in ("work", "work/my-pack"):
+        done = learner.run("pack", "new", "one", "--pack", target)
+        assert done.returncode == EXIT_USAGE
+        assert f"lies inside the workspace {learner.home / 'work'}, where a learner solves" in done.stderr
+    assert sorted(learner.home.rglob("*")) == before
+
+
+def test_a_reference_and_a_fault_are_two_trees(learner: Learner) -> None:
+    words = ("--stack", "express", "--reference", "--fault", "stores-nothing")
+    done = learner.run("pack", "render", "phase-2-notes", "tree", *words)
+    assert done.returncode == EXIT_USAGE
+    assert "--reference and --fault name two trees" in done.stderr
+    assert not (learner.home / "tree").exists()

@@ -110,6 +110,9 @@ def test_a_pack_comes_from_git(learner: Learner, echo: Path) -> None:
     found = report(learner, "--pack", f"hostile@{commit[:10]}")
     assert found["pack"]["revision"] == commit
     assert [notice["code"] for notice in found["notices"]] == ["pack-revision"]
+    assert report(learner, "--pack", "hostile@v1")["pack"]["revision"] == commit
+    refused = learner.run("grade", "--pack", "hostile@v2", within="echo")
+    assert f"is here in the revision {commit}, not in v2" in refused.stderr
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ def read_checks(grader: Path) -> tuple[CheckSource, ...]:
         ContentError: when the file is not Python.
     """
     try:
-        tree = ast.parse(grader.read_text(encoding="utf-8"), str(grader))
+        tree = ast.parse(grader.read_text(encoding="utf-8-sig"), str(grader))
     except (SyntaxError, UnicodeDecodeError, OSError) as exc:
         line = f":{exc.lineno}" if isinstance(exc, SyntaxError) else ""
         raise ContentError(f"{grader}{line} cannot be read: {exc}.", "Mend that line.") from exc

@@ -27,6 +27,8 @@ class Installed(Struct, frozen=True):
     origin: str
     root: Path | None
     """Where it lies; None when its Python package has no such folder."""
+    wanted: str = ""
+    """The branch, tag or commit that it was added with, if it was."""
 
     def ids(self) -> list[str]:
         """Return the ids of its exercises."""
@@ -60,13 +62,16 @@ def installed() -> list[Installed]:
     registry = Registry()
     return [
         _own(builtin_pack()),
-        *(Installed(entry.id, entry.kind, entry.origin, registry.root(entry)) for entry in registry.entries()),
+        *(
+            Installed(entry.id, entry.kind, entry.origin, registry.root(entry), entry.wanted)
+            for entry in registry.entries()
+        ),
         *_packages(),
     ]
 
 
 def find_pack(name: str, revision: str = "") -> Pack:
-    """Return the pack of this id, if need be in this revision: a version, a commit or the start of one.
+    """Return the pack of this id, if need be in this revision: a version, a commit, or what it was added with.
 
     The id of coach's own pack is its own, whatever else calls itself so.
 
@@ -77,7 +82,7 @@ def find_pack(name: str, revision: str = "") -> Pack:
     own = builtin_pack()
     found = _own(own) if name == own.manifest.id else _only(name, installed())
     pack = found.open()
-    if revision and not _is_at(pack, revision):
+    if revision and revision != found.wanted and not _is_at(pack, revision):
         raise InputError(
             f'The pack "{name}" is here in the revision {pack.revision}, not in {revision}.',
             f"Fetch that one: coach pack add {found.origin}@{revision}" if found.kind == "git" else "",

@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from coach.catalog.packs import Pack
 from coach.catalog.templates import render
@@ -29,10 +29,23 @@ def render_instructions(pack: Pack, exercise: Exercise) -> str:
         ContentError: when the file is missing or its template is wrong; the message names file and line.
     """
     folder = pack.folder(exercise)
-    if not (folder / "instructions.md").is_file():
-        raise ContentError(f"{folder / 'instructions.md'} does not exist.", "Every exercise needs instructions.")
+    path = folder / "instructions.md"
+    if not path.is_file():
+        raise ContentError(f"{path} does not exist.", "Every exercise needs instructions.")
+
+    def refuse_part(part: str | None, rules: Mapping[str, str]) -> None:
+        """Say which file names a part of the conventions that does not exist, or includes them and names none."""
+        names, hint = f"Parts: {', '.join(rules)}.", ""
+        wanted, problem = [f'"{part}"', f"'{part}'"], f'"{part}" is no part of the conventions'
+        if part is None:
+            wanted, problem = ["conventions.md"], "does not set parts, which conventions.md needs"
+            hint = 'Write before it, with those that you want: {% set parts = ["port", "json"] %} '
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        line = next((number for number, text in enumerate(lines, 1) if any(word in text for word in wanted)), 1)
+        raise ContentError(f"{path}, line {line}: {problem}.", hint + names)
+
     folders = [folder, *(root / "exercise" for root in pack.template_roots())]
-    return render(folders, "instructions.md", {"exercise": exercise})
+    return render(folders, "instructions.md", {"exercise": exercise, "refuse_part": refuse_part})
 
 
 def tasks(text: str) -> tuple[Task, ...]:
@@ -46,7 +59,7 @@ def task_titles(pack: Pack, exercise: Exercise) -> dict[int, str]:
     The template is rendered only when a heading needs it: a grading has no 50 ms to spare for that.
     """
     path = pack.folder(exercise) / "instructions.md"
-    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    text = path.read_text(encoding="utf-8-sig") if path.is_file() else ""
     titles = {number: title for number, title, _ in _sections(text)}
     if not titles or any("{" in title for title in titles.values()):
         titles = {task.number: task.title for task in tasks(render_instructions(pack, exercise))}
@@ -58,7 +71,7 @@ def hints(pack: Pack, exercise: Exercise) -> dict[int, list[str]]:
     path = pack.folder(exercise) / "hints.md"
     if not path.is_file():
         return {}
-    text = path.read_text(encoding="utf-8")
+    text = path.read_text(encoding="utf-8-sig")
     return {number: _steps(lines) for number, _, lines in _sections(text)}
 
 

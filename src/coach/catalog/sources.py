@@ -23,6 +23,9 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _SCP = re.compile(r"[^/:\s]+:(?!//)[^\s]")
 """git's short form of ssh: `git@host:path`, told from a path by a colon before the first slash."""
 _SECRET = re.compile(r"(?<=://)[^/@\s']*@")
+_IN_REPOSITORY = re.compile(r"/(-/)?(tree|blob|src/(branch|tag|commit))/")
+"""What the web pages of a repository have in their addresses."""
+_AT_THE_TOP = "A pack has a repository of its own, with pack.toml at the top."
 _REVISION = re.compile(r"[A-Za-z0-9_.][\w./+#-]*")
 _OWN_REPOSITORY = (
     "GIT_DIR",
@@ -75,6 +78,11 @@ def parse_source(text: str) -> Source:
     # An @ before the path belongs to the host: git@host:path, https://name@host/path.
     host_ends = text.find("/", scheme.end()) + 1 if scheme is not None else text.index(":") + 1
     path, at, wanted = text[host_ends:].rpartition("@")
+    if scheme is not None and scheme[1].lower() == "https" and _IN_REPOSITORY.search(text[host_ends:]):
+        raise InputError(
+            f"{without_credentials(text)} is a page about a folder or a file, not the address of a repository.",
+            f"{_AT_THE_TOP} Give its own address, with a branch or tag if you like: https://host/owner/course.git@v1",
+        )
     if host_ends and at and path and not path.endswith("/"):
         return Source(url=text[:host_ends] + path, wanted=_revision(wanted))
     return Source(url=text)
@@ -95,6 +103,10 @@ def fetch(source: Source, workshop: Path) -> tuple[Entry, Pack]:
         original = workshop / "clone"
         commit = _clone(source, original)
     try:
+        if commit and not (original / "pack.toml").is_file():
+            inner = next(iter(sorted(original.rglob("pack.toml"))), None)
+            found = f", but one in {inner.parent.relative_to(original)}/" if inner is not None else ""
+            raise InputError(f"{source.origin} is not a pack: it has no pack.toml at the top{found}.", _AT_THE_TOP)
         open_pack(original)
         with writing(target):
             _copy(original, target)

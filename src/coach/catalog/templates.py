@@ -36,7 +36,7 @@ def render(folders: Sequence[Path], name: str, context: dict[str, object]) -> st
         places = ", ".join(str(folder) for folder in folders)
         raise ContentError(f'The template "{exc.name}" does not exist in {places}.') from exc
     except TemplateError as exc:
-        raise ContentError(f"{_place(exc, name)}: {exc.message}.") from exc
+        raise ContentError(f"{_place(exc, name)}: {(exc.message or 'it cannot be rendered').rstrip('.')}.") from exc
 
 
 @cache
@@ -45,7 +45,7 @@ def _environment(folders: tuple[Path, ...]) -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415 - see `render`
 
     environment = Environment(  # noqa: S701 - renders code and Markdown, no HTML
-        loader=FileSystemLoader(folders),
+        loader=FileSystemLoader(folders, encoding="utf-8-sig"),  # editors on Windows begin files with a BOM
         undefined=StrictUndefined,
         keep_trailing_newline=True,
         trim_blocks=True,

@@ -135,7 +135,7 @@ def parse(path: Path) -> ast.Module:
         ContentError: when the file is not Python.
     """
     read_checks(path)  # says what is wrong with it
-    return ast.parse(path.read_text(encoding="utf-8"))
+    return ast.parse(path.read_text(encoding="utf-8-sig"))
 
 
 def line_of(path: Path, *texts: str) -> int:

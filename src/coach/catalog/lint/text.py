@@ -40,7 +40,7 @@ def every_task_has_a_hint(subject: Subject) -> Iterator[Finding]:
     if not subject.hints.is_file():
         return
     found = hints(subject.pack, subject.exercise)
-    titles = {task.number: task.title for task in tasks(subject.hints.read_text(encoding="utf-8"))}
+    titles = {task.number: task.title for task in tasks(subject.hints.read_text(encoding="utf-8-sig"))}
     for task in subject.tasks:
         heading = f"## {task.number}. {task.title}"
         if not found.get(task.number):

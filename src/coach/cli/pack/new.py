@@ -15,6 +15,7 @@ from coach.catalog.templates import render
 from coach.cli.common import pack_around
 from coach.errors import InputError
 from coach.model import FORMAT, PackManifest
+from coach.workspace import MARK
 
 ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
@@ -45,6 +46,12 @@ def new(exercise_id: str, pack_path: Path | None) -> None:
         proposal = "-".join(re.findall("[a-z0-9]+", exercise_id.lower())) or "book-shelf"
         raise InputError(f'"{exercise_id}" is no id.', f"Use small letters, digits and hyphens: {proposal}")
     pack, made = _pack(pack_path)
+    workspace = next((folder for folder in (pack.root, *pack.root.parents) if (folder / MARK).is_file()), None)
+    if workspace is not None:
+        raise InputError(
+            f"{pack.root} lies inside the workspace {workspace}, where a learner solves an exercise.",
+            "Keep a pack in a folder of its own, beside your workspaces.",
+        )
     if (pack.root / "exercises" / exercise_id).exists():
         raise InputError(f'The pack "{pack.manifest.id}" already has "{exercise_id}".', "Choose another id.")
     tree = exercise_tree(pack, exercise_id)

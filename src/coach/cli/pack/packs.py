@@ -92,7 +92,7 @@ def _refuse_taken(entry: Entry) -> None:
 def _is_trusted(entry: Entry, pack: Pack) -> bool:
     """Say what trusting a pack means, and ask for it."""
     manifest = pack.manifest
-    click.echo(f"{click.style(entry.id, bold=True)}  {clean(manifest.title)}. {clean(manifest.summary)}")
+    click.echo(f"{click.style(entry.id, bold=True)}  {clean(manifest.title).rstrip('.')}. {clean(manifest.summary)}")
     click.echo(f"{plural(len(pack.ids()), 'exercise')}, {_revision(entry)}, from {entry.origin}")
     click.echo(
         "\nA pack's graders are Python programs that run inside coach, with your rights. Add only packs whose author "

@@ -9,6 +9,7 @@ import click
 from coach.catalog.faults import fault_tree
 from coach.catalog.starters import reference_tree, render_starter, write_tree
 from coach.cli.common import PACK_OPTION, chosen_pack
+from coach.errors import InputError
 
 
 @click.command()
@@ -22,6 +23,11 @@ def render(
     exercise_id: str, folder: Path, stack_id: str, reference: bool, fault: str | None, pack_path: Path | None
 ) -> None:
     """Write a tree of the exercise ID into the folder DIR: its starter, its reference, or one of its faults."""
+    if reference and fault is not None:
+        raise InputError(
+            "--reference and --fault name two trees, and one folder holds one.",
+            "Leave one out; a fault is made from the reference by itself.",
+        )
     chosen = chosen_pack(pack_path)
     exercise = chosen.exercise(exercise_id)
     if fault is not None:
