@@ -24,8 +24,11 @@ from coach.runtime.container import address, guard
 
 LABEL = "coach.run"
 LAYER_PATIENCE = 5.0
+"""Seconds that a build which was given up may hold on to its layers."""
 PATIENCE = 60
 """Seconds that the engine may take for one answer."""
+
+FREE_SPACE = "See what takes it: docker system df. Then free some: docker system prune"
 
 EngineError = (DockerException, requests.RequestException, urllib3.exceptions.HTTPError, OSError)
 """What the SDK raises: its own exceptions, and where it maps none, those of what it is built on."""
@@ -39,7 +42,6 @@ class Engine:
         self.name = f"coach-{token}"
         """What the run's image, network and volume are called."""
         self.labels = {LABEL: token}
-        self.scratch = scratch
         self.scratch = scratch
         self.address = address.find()
         self.client = connect(self.address)
@@ -113,9 +115,6 @@ def explained(doing: str) -> Iterator[None]:
         ) from exc
 
 
-FREE_SPACE = "See what takes it: docker system df. Then free some: docker system prune"
-
-
 def reason(exc: BaseException) -> str:
     """Return the engine's own words, on one line and without a final full stop."""
     text = str(getattr(exc, "explanation", None) or exc)
@@ -136,7 +135,7 @@ def sweep(client: docker.DockerClient, token: str, layers: Iterable[str] = ()) -
     found += sum(_remove(partial(volume.remove, force=True)) for volume in client.volumes.list(filters=mine))
     for image in client.images.list(all=True, filters=mine):
         found += _remove(partial(client.images.remove, str(image.id), force=True))
-    left = [*reversed([*layers])]
+    left = list(layers)[::-1]
 
     def gone() -> bool:
         left[:] = [layer for layer in left if not _is_removed(client, layer)]
@@ -159,7 +158,7 @@ def _remove(remove: Callable[[], Any]) -> int:
 
 
 def _is_removed(client: docker.DockerClient, layer: str) -> bool:
-    """Remove a layer; tell whether it is gone. A build that was given up may use it for a moment longer."""
+    """Remove a layer; tell whether it is gone."""
     try:
         client.images.remove(layer)
     except NotFound:
