@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -31,7 +32,8 @@ from coach.runtime.container.engine import connect
 PROJECT = Path(__file__).parents[1]
 ROOT = Path("/var/lib/coach-test-engine")
 RUN = Path("/run/coach-test-engine")
-ADDRESS = f"unix://{RUN}/docker.sock"
+SOCKET = RUN / "docker.sock"
+ADDRESS = f"unix://{SOCKET}"
 PID = RUN / "engine.pid"
 PACKAGES = {"dockerd": "docker.io", "iptables": "iptables", "debootstrap": "debootstrap"}
 BASE = "coach-test-base"
@@ -66,7 +68,8 @@ def start() -> str:
         if not _answers():
             _install()
             _spawn()
-        _make_base_images(connect(ADDRESS))
+        with closing(connect(ADDRESS)) as client:
+            _make_base_images(client)
     return ADDRESS
 
 
@@ -79,8 +82,10 @@ def stop() -> None:
 
 def _answers() -> bool:
     try:
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.connect(str(SOCKET))
         connect(ADDRESS).close()
-    except CoachError:
+    except (OSError, CoachError):
         return False
     return True
 
@@ -95,15 +100,11 @@ def _install() -> None:
 
 
 def _spawn() -> None:
+    """Start the engine as nobody's child, so that it can outlive whoever needs it first."""
     ROOT.mkdir(exist_ok=True)
+    engine = ["dockerd", f"--data-root={ROOT}", f"--exec-root={RUN}", f"--pidfile={PID}", f"--host={ADDRESS}"]
     with (ROOT / "engine.log").open("w") as log:
-        subprocess.Popen(
-            ["dockerd", f"--data-root={ROOT}", f"--exec-root={RUN}", f"--pidfile={PID}", f"--host={ADDRESS}"],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
+        subprocess.run(["setsid", "--fork", *engine], stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=True)
     if not poll(_answers, 60, every=0.1):
         raise NoEngineError(f"dockerd does not start: {(ROOT / 'engine.log').read_text()[-2000:]}")
 
