@@ -86,6 +86,26 @@ MISTAKES = (
     Mistake(MANIFEST, "answers = [200, 404]\n", "", "GET /items/{id} does not say", "Add the status", ROUTE),
     Mistake(MANIFEST, "[200, 404]", "[200, 403, 404]", "but no check asks for 403", "add a check", ROUTE),
     Mistake(MANIFEST, "", SECOND_ROUTE, "has the route GET /items/{id} twice.", "Take one out.", ROUTE),
+    Mistake(
+        MANIFEST, '\'{"name": "Lamp"}\'', "'{name: 1}'", "the body of the route POST /items is not", "mend", "/items"
+    ),
+    Mistake(MANIFEST, "[200, 404]", "[200, 404, 4040]", "answers 4040, which no answer", "from 200 to 599", ROUTE),
+    Mistake(
+        MANIFEST, "", SECOND_ROUTE.replace("{id}", "{name}"), "and GET /items/{name}, which differ", "take", "{name}"
+    ),
+    Mistake(
+        INSTRUCTIONS, "## 3. Read", "## 3 Read", '"## 3 Read an item" is not read as', "## 3. Read an item", "## 3"
+    ),
+    Mistake(HINTS, "## 3. Read", "## 3) Read", '"## 3) Read an item" is not read as', "## 3. Read an item", "## 3"),
+    Mistake(
+        INSTRUCTIONS,
+        "Task 2 is",
+        "`GET /items` is no `/items`. Task 2 is",
+        "names GET /items, which",
+        "",
+        "GET /items`",
+    ),
+    Mistake(INSTRUCTIONS, '"ids"', '"id"', '"id" is no part of the conventions.', "Parts: port, json,", '"id"'),
     Mistake(INSTRUCTIONS, "## 3. Read", "## 4. Read", "has the tasks 1, 2, 4.", "Number them"),
     Mistake(INSTRUCTIONS, "## How it is graded", "## The end", "has no section", "Say what coach"),
     Mistake(INSTRUCTIONS, "", "\n## 4. More\n", "task 4 has no text.", "Say what is required.", "## 4."),
@@ -116,7 +136,14 @@ MISTAKES = (
     Mistake(
         GRADER, "needs=test_reads_an_item", "needs=test_reads", "needs test_reads, which", "test_reads_an", "needs="
     ),
-    Mistake(GRADER, "needs=test_reads_an_item", 'needs="test_reads"', "no name in quotes", "the function", "needs="),
+    Mistake(
+        GRADER, "needs=test_reads_an_item", 'needs="test_reads"', "no name in quotes", "needs=test_reads", "needs="
+    ),
+    Mistake(GRADER, READS + "(api", READS + "(apy", 'asks for "apy", which is no fixture', '"api"', READS),
+    Mistake(GRADER, "def item(unique", "def item(uniqe", 'item asks for "uniqe", which', '"unique"', "def item"),
+    Mistake(
+        GRADER, "    first, second", "    time.sleep(1)\n    first, second", "pauses for", "eventually", "time.sleep"
+    ),
     Mistake(GRADER, ".status(404)", ".status(410)", "asserts the status 410", "do not ask", ".status(410)"),
     Mistake(GRADER, "from typing", "import httpx\nfrom typing", "imports httpx.", "pytest", "import httpx"),
     Mistake(GRADER, "from coach.grading", "from coach.grading.client", "imports coach.", "All that", ".client import"),
@@ -150,6 +177,37 @@ def test_a_mistake_is_found(root: Path, mistake: Mistake) -> None:
     lines = ["", *found.file.read_text(encoding="utf-8").splitlines()]
     assert mistake.line in lines[found.line]
     assert bool(mistake.line) == bool(found.line)
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        (INSTRUCTIONS, "## 3. Read", "## 3 Read"),
+        (HINTS, "## 3. Read", "## 3 Read"),
+        (MANIFEST, '"express"', '"expres"'),
+        (MANIFEST, '{"name": "Lamp"}', "Lamp"),
+        (MANIFEST, "[200, 404]", "[200, 404, 999]"),
+        (INSTRUCTIONS, '"ids"', '"id"'),
+    ],
+)
+def test_one_mistake_is_one_finding(root: Path, file: str, old: str, new: str) -> None:
+    change(root, file, old, new)
+    assert len(findings(root)) == 1, [shown(root, found) for found in findings(root)]
+
+
+def test_a_finding_about_a_route_points_at_that_route(root: Path) -> None:
+    change(root, MANIFEST, "", SECOND_ROUTE.replace("GET", "PUT").replace("200", "203"))
+    lines = (root / MANIFEST).read_text(encoding="utf-8").splitlines()
+    [line] = {found.line for found in findings(root) if "PUT /items/{id}" in found.message and found.line}
+    assert lines[line - 1] == ROUTE
+    assert "PUT" in lines[line - 2]
+
+
+def test_fixtures_of_coach_of_pytest_and_of_the_pack_are_known(root: Path) -> None:
+    write(root / "graders/conftest.py", "import pytest\n\n\n@pytest.fixture(name='lamp')\ndef _lamp(rng, lmp): ...\n")
+    change(root, GRADER, READS + "(api: Api", READS + "(lamp, server, tmp_path, api: Api")
+    [found] = findings(root)
+    assert shown(root, found) == 'graders/conftest.py:5: _lamp asks for "lmp", which is no fixture.'
 
 
 def test_a_route_that_the_instructions_leave_out_is_found(root: Path) -> None:

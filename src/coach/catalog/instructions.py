@@ -19,6 +19,8 @@ from coach.errors import ContentError
 from coach.model import Exercise, Task
 
 _HEADING = re.compile(r"##\s+(\d+)\.\s+(.+?)\s*#*")
+_NEARLY = re.compile(r"##\s*(\d+)\s*[.):]?\s*(\S.*?)\s*#*")
+"""A heading that looks like a task's and is none: `## 6 Survive`."""
 _ITEM = re.compile(r"([-*+]|\d+[.)])\s+")
 
 
@@ -51,6 +53,17 @@ def render_instructions(pack: Pack, exercise: Exercise) -> str:
 def tasks(text: str) -> tuple[Task, ...]:
     """Return the tasks of rendered instructions: the sections under `## 1. Title`, each up to the next `##`."""
     return tuple(Task(number, title, "\n".join(lines).strip()) for number, title, lines in _sections(text))
+
+
+def nearly_tasks(text: str) -> dict[str, Task]:
+    """Return the headings `## 6 Title` of numbers that no task has, each with the task that it is meant to be."""
+    numbers = {number for number, _, _ in _sections(text)}
+    found = {line.strip(): _NEARLY.fullmatch(line.strip()) for line in _unfenced(text)}
+    return {
+        line: Task(int(match[1]), match[2], "")
+        for line, match in found.items()
+        if match is not None and int(match[1]) not in numbers
+    }
 
 
 def task_titles(pack: Pack, exercise: Exercise) -> dict[int, str]:
@@ -90,6 +103,15 @@ def _sections(text: str) -> Iterator[tuple[int, str, list[str]]]:
             current[2].append(line)
     if current:
         yield current
+
+
+def _unfenced(text: str) -> Iterator[str]:
+    """Yield the lines that stand in no code block."""
+    fenced = False
+    for line in text.splitlines():
+        fenced ^= line.lstrip().startswith("```")
+        if not fenced:
+            yield line
 
 
 def _steps(lines: list[str]) -> list[str]:

@@ -47,8 +47,10 @@ def _problems(subject: Subject, fault: Fault) -> Iterator[tuple[str, str]]:
     if not fault.edit:
         yield "has no edit.", "Say in [[fault.edit]] what is wrong."
     for edit in fault.edit:
-        if edit.stack not in subject.exercise.stacks:
-            hint = nearest(edit.stack, subject.exercise.stacks)
+        if edit.stack not in subject.starters:
+            if subject.offers(edit.stack):
+                continue  # that the stack is misspelt has been said once
+            hint = nearest(edit.stack, subject.starters)
             yield f'has an edit for the stack "{edit.stack}", which exercise.toml does not offer.', hint
             continue
         if edit.stack != "custom" and not subject.references[edit.stack]:

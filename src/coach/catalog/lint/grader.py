@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from coach.catalog.lint.manifest import STATUSES
 from coach.catalog.lint.subject import Finding, Subject, line_of, parse
 from coach.errors import nearest
 
@@ -71,7 +72,8 @@ def needs_exist(subject: Subject) -> Iterator[Finding]:
             continue
         for value in _needs(node):
             if not isinstance(value, ast.Name):
-                hint = "Write the function itself: needs=test_creates_a_note"
+                name = str(value.value) if isinstance(value, ast.Constant) else "test_…"
+                hint = f"Write the function itself: needs={name}"
                 yield Finding(subject.grader, f"{node.name}: needs= takes no name in quotes.", hint, value.lineno)
             elif value.id not in above:
                 hint = nearest(value.id, above) or "Write that check first."
@@ -93,12 +95,12 @@ def statuses_are_promised(subject: Subject) -> Iterator[Finding]:
     shared = subject.pack.root / "graders" / "conftest.py"
     trees = [subject.code, *([parse(shared)] if shared.is_file() else [])]
     numbers = {node.value for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant)}
-    for route in subject.exercise.routes:
+    for index, route in enumerate(subject.exercise.routes):
         for code in route.answers:
-            if code not in numbers:
+            if code not in numbers and code in STATUSES:
                 message = f"{route.method} {route.path} answers {code}, but no check asks for {code}."
                 hint = "What the instructions promise is checked: add a check, or take the code out."
-                yield Finding(subject.manifest, message, hint, line_of(subject.manifest, f'"{route.path}"'))
+                yield Finding(subject.manifest, message, hint, subject.route_line(index))
 
 
 def graders_import_little(subject: Subject) -> Iterator[Finding]:
@@ -113,6 +115,7 @@ def rules_for_code(path: Path, code: ast.Module) -> Iterator[Finding]:
             yield from _imports(path, node)
         elif isinstance(node, ast.Call):
             yield from _readings(path, node)
+            yield from _pauses(path, node)
 
 
 def _imports(path: Path, node: ast.Import | ast.ImportFrom) -> Iterator[Finding]:
@@ -137,6 +140,13 @@ def _readings(path: Path, call: ast.Call) -> Iterator[Finding]:
     reads = [node for value in call.args for node in ast.walk(value) if isinstance(node, ast.Attribute)]
     if call.func.attr == "loads" and any(node.attr == "content" for node in reads):
         yield Finding(path, ".content is parsed past expect.", _EXPECT, call.lineno)
+
+
+def _pauses(path: Path, call: ast.Call) -> Iterator[Finding]:
+    """Find fixed pauses: too long for most servers, too short for some."""
+    if ast.unparse(call.func) in ("time.sleep", "sleep"):
+        hint = "Wait with eventually(call, within): it goes on as soon as it can."
+        yield Finding(path, "pauses for a fixed time.", hint, call.lineno)
 
 
 def _needs(node: ast.FunctionDef) -> Iterator[ast.expr]:

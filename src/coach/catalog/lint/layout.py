@@ -52,8 +52,8 @@ def no_unexpected_files(subject: Subject) -> Iterator[Finding]:
             yield Finding(path, "is not read by anything.", f"Remove or rename it. {nearest(path.name, known)}".strip())
     for parent in sorted(FOLDERS):
         for path in sorted((subject.folder / parent).glob("*")):
-            if path.name not in subject.exercise.stacks and path.name not in NOT_CONTENT:
-                hint = nearest(path.name, subject.exercise.stacks)
+            if not subject.offers(path.name) and path.name not in NOT_CONTENT:
+                hint = nearest(path.name, subject.starters)
                 yield Finding(path, "belongs to no stack that exercise.toml offers.", f"Rename it. {hint}".strip())
     for name, path in files_below(subject.folder):
         if LEFTOVER.fullmatch(name):

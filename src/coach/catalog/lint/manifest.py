@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator, Mapping
 
 from coach.catalog.lint.subject import Finding, Subject, line_of
 from coach.errors import ContentError, InputError, nearest
-from coach.model import Exercise, WorkspaceConfig
+from coach.model import Exercise, Route, WorkspaceConfig
 from coach.plain import read_toml
+
+STATUSES = range(200, 600)
+"""The codes of final answers (RFC 9110, section 15): those below 200 come before one."""
+_PARAMETER = re.compile(r"\{\w+\}")
 
 
 def prerequisites_exist(subject: Subject) -> Iterator[Finding]:
@@ -41,27 +47,47 @@ def stacks_exist(subject: Subject) -> Iterator[Finding]:
 
 def dependencies_are_for_offered_stacks(subject: Subject) -> Iterator[Finding]:
     """Dependencies are those of stacks that learners can pick; rendering a starter finds those without a version."""
-    for name in subject.exercise.dependencies.keys() - set(subject.exercise.stacks):
-        hint = nearest(name, subject.exercise.stacks)
+    for name in sorted(name for name in subject.exercise.dependencies if not subject.offers(name)):
+        hint = nearest(name, subject.starters)
         line = line_of(subject.manifest, name, "=", "[")
         yield Finding(subject.manifest, f'has dependencies for "{name}", which it does not offer.', hint, line)
 
 
 def routes_are_whole(subject: Subject) -> Iterator[Finding]:
-    """Every route stands once, belongs to a task and says what it answers."""
-    seen: set[tuple[str, str]] = set()
-    for route in subject.exercise.routes:
+    """Every route stands once, belongs to a task and says what it answers; its example of a body is JSON."""
+    seen: dict[tuple[str, str], str] = {}
+    for index, route in enumerate(subject.exercise.routes):
         name = f"{route.method} {route.path}"
-        line = line_of(subject.manifest, "path", f'"{route.path}"')
-        if (route.method, route.path) in seen:
-            yield Finding(subject.manifest, f"has the route {name} twice.", "Take one out.", line)
-        seen.add((route.method, route.path))
-        if route.task not in subject.task_numbers:
-            message = f"the route {name} belongs to task {route.task}, which instructions.md does not have."
-            yield Finding(subject.manifest, message, "Give it the number of a task.", line)
-        if not route.answers:
-            message = f"the route {name} does not say what it answers."
-            yield Finding(subject.manifest, message, "Add the status codes: answers = [200, 404]", line)
+        for message, hint in (*_repeats(name, route, seen), *_flaws(name, route, subject.task_numbers)):
+            yield Finding(subject.manifest, message, hint, subject.route_line(index))
+
+
+def _repeats(name: str, route: Route, seen: dict[tuple[str, str], str]) -> Iterator[tuple[str, str]]:
+    """Say which route above is the same one, and note this one in `seen`."""
+    key = (route.method, _PARAMETER.sub("{}", route.path))
+    if seen.get(key) == name:
+        yield f"has the route {name} twice.", "Take one out."
+    elif key in seen:
+        message = f"has the routes {seen[key]} and {name}, which differ only in the name of a parameter."
+        yield message, "No request can tell them apart: take one out."
+    seen[key] = name
+
+
+def _flaws(name: str, route: Route, task_numbers: set[int]) -> Iterator[tuple[str, str]]:
+    """Say what is wrong with a route for itself."""
+    if route.task not in task_numbers:
+        message = f"the route {name} belongs to task {route.task}, which instructions.md does not have."
+        yield message, "Give it the number of a task."
+    if not route.answers:
+        yield f"the route {name} does not say what it answers.", "Add the status codes: answers = [200, 404]"
+    for code in route.answers:
+        if code not in STATUSES:
+            message = f"the route {name} answers {code}, which no answer can have."
+            yield message, f"Status codes are numbers from {STATUSES[0]} to {STATUSES[-1]}."
+    try:
+        json.loads(route.body or "null")
+    except ValueError as exc:
+        yield f"the body of the route {name} is not JSON: {exc}.", "It is an example that learners send: mend it."
 
 
 def references_exist(subject: Subject) -> Iterator[Finding]:

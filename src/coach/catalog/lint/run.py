@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from coach.catalog.lint import faults, grader, layout, manifest, text
+from coach.catalog.lint import faults, fixtures, grader, layout, manifest, text
 from coach.catalog.lint.subject import Finding, Subject, parse, unreadable
 from coach.catalog.packs import Pack, builtin_pack
 from coach.errors import ContentError
@@ -29,6 +29,7 @@ RULES: tuple[Rule, ...] = (
     grader.needs_exist,
     grader.statuses_are_promised,
     grader.graders_import_little,
+    fixtures.fixtures_exist,
     faults.faults_name_checks,
     faults.edits_match,
 )
@@ -93,6 +94,8 @@ def _shared_fixtures(pack: Pack) -> Iterator[Finding]:
     path = pack.root / "graders" / "conftest.py"
     if path.is_file():
         try:
-            yield from grader.rules_for_code(path, parse(path))
+            code = parse(path)
+            yield from grader.rules_for_code(path, code)
+            yield from fixtures.unknown_fixtures(path, code)
         except ContentError as error:
             yield unreadable(error, [path], path)

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from coach.catalog.faults import faults
 from coach.catalog.graders import CheckSource, read_checks
-from coach.catalog.instructions import render_instructions, tasks
+from coach.catalog.instructions import nearly_tasks, render_instructions, tasks
 from coach.catalog.packs import Pack, files_below
 from coach.catalog.starters import render_starter
 from coach.errors import CoachError
@@ -82,8 +82,8 @@ class Subject:
 
     @cached_property
     def task_numbers(self) -> set[int]:
-        """The numbers of the tasks."""
-        return {task.number for task in self.tasks}
+        """The numbers of the tasks, also of those whose heading is not quite one: that is said once."""
+        return {task.number for task in (*self.tasks, *nearly_tasks(self.text).values())}
 
     @cached_property
     def grader(self) -> Path:
@@ -115,9 +115,28 @@ class Subject:
         }
 
     @cached_property
+    def unknown_stacks(self) -> set[str]:
+        """The stacks that `exercise.toml` offers and that do not exist."""
+        return set(self.exercise.stacks) - self.starters.keys()
+
+    def offers(self, stack: str) -> bool:
+        """Tell whether a stack is offered, or may be the one that is misspelt in `exercise.toml`: that is said once."""
+        misspelt = bool(self.unknown_stacks) and stack in {known.id for known in self.pack.stacks()}
+        return stack in self.exercise.stacks or misspelt
+
+    @cached_property
     def references(self) -> dict[str, dict[str, Path]]:
         """The files of each stack's reference, by their relative paths."""
         return {stack: dict(files_below(self.folder / "reference" / stack)) for stack in self.exercise.stacks}
+
+    def route_line(self, index: int) -> int:
+        """Return the line of the path of the route with this place in `exercise.toml`, from 0."""
+        place = -1
+        for number, line in enumerate(self.manifest.read_text(encoding="utf-8-sig").splitlines(), 1):
+            place += line.strip() == "[[routes]]"
+            if place == index and re.match(r"\s*path\s*=", line):
+                return number
+        return line_of(self.manifest, f'"{self.exercise.routes[index].path}"')
 
     def reference_file(self, stack: str, name: str) -> str | None:
         """Return a text file of a stack's reference, or None where the reference has no such file."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
-from coach.catalog.instructions import hints, tasks
+from coach.catalog.instructions import hints, nearly_tasks, tasks
 from coach.catalog.lint.subject import Finding, Subject, line_of
 from coach.errors import nearest
+from coach.model import Task
 
 SHORTEST_CODE = 20
 """Characters from which a line in a hint is taken for code of the reference: shorter ones are names and usual calls."""
@@ -21,7 +23,11 @@ _SPAN = re.compile(r"`([^`]+)`")
 def tasks_are_numbered(subject: Subject) -> Iterator[Finding]:
     """Tasks are `## 1.`, `## 2.` and so on, each says something, and a section tells how they are graded."""
     numbers = [task.number for task in subject.tasks]
-    if not numbers:
+    misspelt = nearly_tasks(subject.text)
+    yield from _not_quite_tasks(subject.instructions, misspelt)
+    if misspelt:
+        pass  # with them the numbers may be right
+    elif not numbers:
         yield Finding(subject.instructions, "has no task.", "Give each requirement a heading: ## 1. Create a note")
     elif numbers != list(range(1, len(numbers) + 1)):
         found = ", ".join(map(str, numbers))
@@ -40,9 +46,14 @@ def every_task_has_a_hint(subject: Subject) -> Iterator[Finding]:
     if not subject.hints.is_file():
         return
     found = hints(subject.pack, subject.exercise)
-    titles = {task.number: task.title for task in tasks(subject.hints.read_text(encoding="utf-8-sig"))}
+    text = subject.hints.read_text(encoding="utf-8-sig")
+    titles = {task.number: task.title for task in tasks(text)}
+    misspelt = nearly_tasks(text)
+    yield from _not_quite_tasks(subject.hints, misspelt)
     for task in subject.tasks:
         heading = f"## {task.number}. {task.title}"
+        if task.number in {other.number for other in misspelt.values()}:
+            continue
         if not found.get(task.number):
             yield Finding(subject.hints, f"task {task.number} has no hint.", f"Write one below: {heading}")
         elif titles[task.number] != task.title:
@@ -51,6 +62,12 @@ def every_task_has_a_hint(subject: Subject) -> Iterator[Finding]:
     for number in sorted(titles.keys() - subject.task_numbers):
         line = line_of(subject.hints, f"## {number}.")
         yield Finding(subject.hints, f"there is no task {number}.", "Number hints as the tasks are.", line)
+
+
+def _not_quite_tasks(path: Path, misspelt: Mapping[str, Task]) -> Iterator[Finding]:
+    for heading, task in misspelt.items():
+        message = f'"{heading}" is not read as the heading of a task.'
+        yield Finding(path, message, f"Write: ## {task.number}. {task.title}", line_of(path, heading))
 
 
 def hints_hold_no_code(subject: Subject) -> Iterator[Finding]:
@@ -96,8 +113,14 @@ def routes_are_described(subject: Subject) -> Iterator[Finding]:
                 f"Add it to exercise.toml, or write it as one of its routes. {nearest(f'{method} {path}', routes)} "
                 "The address of another server is written in full: GET $UPSTREAM_URL/…"
             )
-            line = line_of(subject.instructions, path)
+            line = _line_that_mentions(subject.instructions, method, path)
             yield Finding(subject.instructions, f"names {method} {path}, which is no route.", hint, line)
+
+
+def _line_that_mentions(path: Path, method: str, route: str) -> int:
+    """Return the first line of a file that names a request, 0 where an included text does."""
+    lines = path.read_text(encoding="utf-8-sig").splitlines()
+    return next((number for number, line in enumerate(lines, 1) if (method, route) in _mentions(line)), 0)
 
 
 def _mentions(text: str) -> Iterator[tuple[str, str]]:
