@@ -161,14 +161,17 @@ class Api:
                 fits into no request.
         """
         host, port = self._wire.address()
+        # A container has an address of its own; a server that looks at Host must not tell it from a process.
+        own = httpx.Headers({"host": f"127.0.0.1:{port}"})
         try:
+            own.update(headers)
             request = self._client.build_request(
                 method,
                 f"http://{host}:{port}{self._wire.base_path}{path}",
                 json=json,
                 content=content,
                 params=params or None,
-                headers=headers,
+                headers=own,
             )
         except (httpx.InvalidURL, UnicodeEncodeError) as exc:
             raise _unsendable(method, path, exc) from exc

@@ -28,14 +28,14 @@ LOG = Path(".coach/install.log")
 LOCK = Path(".coach/install.lock")
 TOOLS = Path(".coach/bin")
 
-_OFFLINE = re.compile(
+OFFLINE = re.compile(
     r"ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|dns error|error sending request"
     r"|tcp connect error|[Ff]ailed to fetch|Could not connect|Connection refused"
     r"|Temporary failure in name resolution|network timeout"
 )
 _NOISE = re.compile(r"A complete log of this run can be found in|^npm warn |^npm error\s*$")
 """Lines of an installer that would hide those that tell something."""
-_DISK_FULL = re.compile(r"ENOSPC|[Nn]o space left on device")
+DISK_FULL = re.compile(r"ENOSPC|[Nn]o space left on device")
 _PASSED_ON = re.compile(
     r"^(PATH|HOME|USER|LANG|LC_.*|TMPDIR|XDG_.*|(HTTPS?|ALL|NO)_PROXY|(https?|all|no)_proxy|SSL_CERT_(FILE|DIR)|NODE_EXTRA_CA_CERTS"
     r"|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|(npm_config|NPM_CONFIG|UV|PIP)_.*)$"
@@ -247,7 +247,7 @@ def _install(workspace: Path, command: str, stack: Stack, progress: Callable[[st
 
 def _unreached(lines: list[str]) -> str:
     """Choose the line that says best what could not be reached: the first that names an address, else the first."""
-    telling = [line.strip() for line in lines if _OFFLINE.search(line)]
+    telling = [line.strip() for line in lines if OFFLINE.search(line)]
     return next((line for line in telling if "://" in line), telling[0])
 
 
@@ -255,9 +255,9 @@ def _failure(command: str, code: int, lines: list[str], stack: Stack) -> Prerequ
     """Tell apart what the machine lacks from what the learner wrote."""
     lines = [line for line in lines if not _NOISE.search(line)]
     text = "\n".join(lines)
-    if _DISK_FULL.search(text):
+    if DISK_FULL.search(text):
         return PrerequisiteError("The disk is full: the dependencies could not be installed.", "Free some space.")
-    if _OFFLINE.search(text):
+    if OFFLINE.search(text):
         return PrerequisiteError(
             f"The package registry cannot be reached: {_unreached(lines)}",
             "Check the network (and HTTPS_PROXY, if you use one); the next coach grade tries again.",

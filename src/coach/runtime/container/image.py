@@ -23,7 +23,7 @@ from docker.utils.build import exclude_paths
 from coach.errors import InputError, PrerequisiteError, SubmissionError
 from coach.processes import TOKEN_VARIABLE, kill_all, marked, poll
 from coach.runtime.container.engine import FREE_SPACE, LABEL, Engine, EngineError, connect, explained, reason
-from coach.runtime.prepare import _DISK_FULL, _OFFLINE
+from coach.runtime.prepare import DISK_FULL, OFFLINE
 from coach.runtime.program import LOG_TAIL
 
 BUILD_LIMIT = 900.0
@@ -249,14 +249,14 @@ def _too_slow(limit: float) -> PrerequisiteError:
 def _failure(error: str, last: list[str]) -> PrerequisiteError | SubmissionError:
     """Tell apart what the machine lacks from what the learner wrote; `error` is the reason that the builder gives."""
     text = "\n".join([*last, error])
-    if _DISK_FULL.search(text):
+    if DISK_FULL.search(text):
         return PrerequisiteError("The disk is full: the image could not be built.", FREE_SPACE)
     if _NO_BASE_IMAGE.search(error):
         return PrerequisiteError(
             f"The registry of the base image cannot be reached: {error}",
             "Check the network, then grade again. An image that is here already needs none: docker pull",
         )
-    if _OFFLINE.search(text):
+    if OFFLINE.search(text):
         return PrerequisiteError(
             f"The build could not reach the network: {error}",
             f"Check the network, then grade again. {LOG} holds all that it printed.",
