@@ -124,9 +124,10 @@ class Registry:
         """Give a folder in which a pack can be put together; what is left in it afterwards is deleted."""
         with writing(self.contents):
             self.contents.mkdir(parents=True, exist_ok=True)
-            folder = Path(tempfile.mkdtemp(prefix=".new-", dir=self.contents))
-            held = os.open(folder, os.O_RDONLY)
-            fcntl.flock(held, fcntl.LOCK_SH)
+            with self._locked(fcntl.LOCK_EX):  # else another coach could sweep the folder before it is held
+                folder = Path(tempfile.mkdtemp(prefix=".new-", dir=self.contents))
+                held = os.open(folder, os.O_RDONLY)
+                fcntl.flock(held, fcntl.LOCK_SH)
         try:
             yield folder
         finally:
