@@ -332,7 +332,7 @@ class CaseResult(Result, frozen=True):
     report: Report | None
     problem: str
     seconds: float
-    whose: Literal["", "grader", "machine"] = ""
+    whose: Literal["", "pack", "grader", "machine"] = ""
     """Whose the problem is, where it is not the tree's."""
 
 

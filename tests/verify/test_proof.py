@@ -111,6 +111,7 @@ def test_a_reference_that_hangs_is_given_up_and_named(pack: Path) -> None:
     spoil(pack, REFERENCE, "        body = ", "        import time; time.sleep(60)\n        body = ")
     found = messages(run(pack))
     assert any(line.startswith("reference@custom") and "left a request without" in line for line in found), found
+    assert run(pack).broken
 
 
 def test_a_reference_that_does_not_boot(pack: Path) -> None:
@@ -134,7 +135,9 @@ def test_a_reference_that_passes_now_and_then_is_a_flake(pack: Path) -> None:
 
 def test_an_edit_that_matches_twice(pack: Path) -> None:
     spoil(pack, FAULTS, 'find = "+ 1"', 'find = "import"')
-    assert any("counts-by-two" in line and "find matches" in line for line in messages(run(pack)))
+    proof = run(pack)
+    assert any("counts-by-two" in line and "find matches" in line for line in messages(proof))
+    assert proof.broken
 
 
 def test_a_starter_that_passes(pack: Path) -> None:

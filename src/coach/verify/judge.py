@@ -37,8 +37,16 @@ def judge(content: Content, plan: Plan, cases: list[Case], results: Mapping[Case
         violations=tuple(violations),
         seconds=round(sum(result.seconds for result in found), 1),
         stack=plan.stack,
-        broken=any(result.whose for result in found),
+        broken=any(result.whose or _is_dead(result) for result in found),
     )
+
+
+def _is_dead(result: CaseResult) -> bool:
+    """Tell whether a reference does not run, or hangs: then it is no solution at all, rather than a wrong one."""
+    report = result.report
+    if result.case.kind != "reference" or report is None:
+        return False
+    return report.cause is not None or any(check.code in BROKEN for check in report.checks)
 
 
 def _together(violations: Iterable[Violation]) -> Iterator[Violation]:

@@ -24,6 +24,8 @@ from coach.plain import report_from_json, to_json
 from coach.session import Options, grade
 from coach.workspace import find_workspace
 
+Whose = Literal["", "pack", "grader", "machine"]
+
 TELLING = re.compile(r"(Error|Exception)\b")
 PATIENCE = 60.0
 """Seconds beyond its own limits that a grading may take before it is given up."""
@@ -99,7 +101,7 @@ def _begin(
     try:
         write(case, folder)
     except CoachError as error:
-        whose: Literal["", "machine"] = "machine" if isinstance(error, (PrerequisiteError, ServiceError)) else ""
+        whose: Whose = "machine" if isinstance(error, (PrerequisiteError, ServiceError)) else "pack"
         seconds = time.monotonic() - since
         done(CaseResult(case=case, report=None, problem=sentence(error), seconds=seconds, whose=whose))
         return
@@ -137,7 +139,7 @@ def _collect(running: dict[Connection, _Running], pack: Pack, done: Callable[[Ca
             continue
         report: Report | None = None
         problem = f"The grading did not end within {limit:g} s."
-        whose: Literal["", "grader", "machine"] = ""
+        whose: Whose = ""
         if receiver in ready:
             try:
                 text, problem, whose = receiver.recv()
