@@ -77,6 +77,8 @@ ROUTE = 'path = "/items/{id}"'
 MISTAKES = (
     Mistake(MANIFEST, "\nstacks", '\nrequires = ["book"]\nstacks', 'requires "book", which', "", "requires"),
     Mistake(MANIFEST, "\nstacks", '\nrequires = ["book-shelf"]\nstacks', "requires itself", "Take one", "requires"),
+    Mistake(MANIFEST, 'kind = "task"', 'kind = "proj"', '"kind" must be one of', "", "kind ="),
+    Mistake(FAULTS, 'why = "Looks', 'reason = "Looks', 'unknown key "reason"', "why", "reason"),
     Mistake(MANIFEST, '"custom"]', '"flaks"]', 'There is no stack "flaks".', '"flask"', "stacks"),
     Mistake(MANIFEST, '"custom"]', '"express"]', 'names the stack "express" twice.', "Take one", "stacks"),
     Mistake(MANIFEST, '["express", "fastapi", "custom"]', "[]", "offers no stack.", "at least one", "stacks"),
@@ -144,6 +146,8 @@ MISTAKES = (
     Mistake(
         GRADER, "    first, second", "    time.sleep(1)\n    first, second", "pauses for", "eventually", "time.sleep"
     ),
+    Mistake(GRADER, ".status(404)", ".stats(404)", 'expect(…) has no method "stats"', '"status"', ".stats(404)"),
+    Mistake(GRADER, ".status(404).error()", ".status(404).eror()", 'no method "eror"', '"error"', ".eror()"),
     Mistake(GRADER, ".status(404)", ".status(410)", "asserts the status 410", "do not ask", ".status(410)"),
     Mistake(GRADER, "from typing", "import httpx\nfrom typing", "imports httpx.", "pytest", "import httpx"),
     Mistake(GRADER, "from coach.grading", "from coach.grading.client", "imports coach.", "All that", ".client import"),
@@ -177,6 +181,23 @@ def test_a_mistake_is_found(root: Path, mistake: Mistake) -> None:
     lines = ["", *found.file.read_text(encoding="utf-8").splitlines()]
     assert mistake.line in lines[found.line]
     assert bool(mistake.line) == bool(found.line)
+
+
+def test_a_missing_key_of_a_fault_leads_to_that_fault(root: Path) -> None:
+    lines = (root / FAULTS).read_text(encoding="utf-8").splitlines()
+    at = next(number for number, line in enumerate(lines) if line == 'name = "stores-nothing"')
+    assert lines[at + 1].startswith("why")
+    write(root / FAULTS, "\n".join([*lines[: at + 1], *lines[at + 2 :]]))
+    [found] = findings(root)
+    assert (found.line, found.message.partition(" is missing")[2]) == (at + 1, ' in "fault[3]" (stores-nothing).')
+
+
+def test_a_pack_without_exercises_says_how_to_begin(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.rmtree(root / "exercises")
+    shutil.rmtree(root / "graders")
+    monkeypatch.chdir(root)
+    done = CliRunner().invoke(lint_pack, [], standalone_mode=False)
+    assert (done.return_value, done.output) == (0, "shelves has no exercise yet. Next: coach pack new ID\n")
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from coach.catalog.lint import faults, fixtures, grader, layout, manifest, text
+from coach.catalog.lint import expectations, faults, fixtures, grader, layout, manifest, text
 from coach.catalog.lint.subject import Finding, Subject, parse, unreadable
 from coach.catalog.packs import Pack, builtin_pack
 from coach.errors import ContentError
@@ -30,6 +30,7 @@ RULES: tuple[Rule, ...] = (
     grader.statuses_are_promised,
     grader.graders_import_little,
     fixtures.fixtures_exist,
+    expectations.expectations_exist,
     faults.faults_name_checks,
     faults.edits_match,
 )

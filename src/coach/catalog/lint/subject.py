@@ -20,8 +20,9 @@ from coach.errors import CoachError
 from coach.model import Exercise, Fault, Task
 
 _LINE = re.compile(r"(?:, line |:)(\d+)")
-_NAME = re.compile(r'(?:unknown key|names|have the name) "([^"]+)"')
-"""What a message says of the text to look for."""
+_NAME = re.compile(r'(?:unknown key|names|have the name) "([^"]+)"|in "fault\[[^"]+" \(([^)]+)\)')
+_KEY = re.compile(r': "(\w+)" must ')
+"""What a message says of the text to look for: a name, or the key at the beginning of its line."""
 
 
 class Finding(Struct, frozen=True):
@@ -171,10 +172,10 @@ def unreadable(error: CoachError, paths: Iterable[Path], otherwise: Path) -> Fin
     if path is None:
         return Finding(file=otherwise, message=error.message, hint=error.hint, broken=True)
     rest = error.message.removeprefix(str(path))
-    line, name = _LINE.match(rest), _NAME.search(rest)
+    line, name, key = _LINE.match(rest), _NAME.search(rest), _KEY.match(rest)
     return Finding(
         file=path,
-        line=int(line[1]) if line else _line_with(path, name[1]) if name else 0,
+        line=int(line[1]) if line else _line_with(path, name[1] or name[2]) if name else _line_of_key(path, key),
         message=(rest[line.end() :] if line else rest).lstrip(": "),
         hint=error.hint,
         broken=True,
@@ -184,3 +185,11 @@ def unreadable(error: CoachError, paths: Iterable[Path], otherwise: Path) -> Fin
 def _line_with(path: Path, name: str) -> int:
     """Return the first line that holds a name in quotes, or else bare."""
     return line_of(path, f'"{name}"') or line_of(path, name)
+
+
+def _line_of_key(path: Path, key: re.Match[str] | None) -> int:
+    """Return the first line that gives a value to the key that was found, 0 where none was."""
+    if key is None:
+        return 0
+    lines = path.read_text(encoding="utf-8-sig").splitlines()
+    return next((number for number, line in enumerate(lines, 1) if re.match(rf"{key[1]}\s*=", line)), 0)

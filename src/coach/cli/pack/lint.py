@@ -21,12 +21,15 @@ def lint_pack(exercise_ids: tuple[str, ...], pack_path: Path | None) -> int:
     pack = chosen_pack(pack_path)
     count, findings = lint(pack, exercise_ids)
     exercises = plural(count, "exercise")
+    option = "" if pack_path is None else f" --pack {shlex.quote(str(pack_path))}"
     for found in findings:
         click.echo(f"{click.style(_place(found), bold=True)}: {clean(found.message)}")
         if found.hint:
             click.echo(f"  {clean(found.hint)}")
+    if not findings and not count:
+        click.echo(f"{pack.manifest.id} has no exercise yet. Next: coach pack new ID{option}")
+        return EXIT_PASSED
     if not findings:
-        option = "" if pack_path is None else f" --pack {shlex.quote(str(pack_path))}"
         click.echo(
             f"{pack.manifest.id}: {exercises}, nothing to mend. "
             f"Next: {shlex.join(['coach', 'pack', 'verify', *exercise_ids])}{option}"
