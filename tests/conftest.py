@@ -10,6 +10,7 @@ from hypothesis import settings
 
 from coach.processes import descendants, kill_all, poll
 from coach.runtime.supervisor import become_subreaper
+from tests.docker_engine import docker_engine, engine_for_marked_tests  # noqa: F401 - fixtures
 from tests.learner import Learner
 from tests.workspaces import Workspaces
 

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from coach.errors import EXIT_FAILED, EXIT_NOT_GRADED, EXIT_PASSED
-from tests.docker_engine import docker_engine, engine_for_marked_tests  # noqa: F401 - fixtures
 from tests.learner import Learner
 from tests.workspaces import Workspaces
 

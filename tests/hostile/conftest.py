@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.docker_engine import docker_engine, engine_for_marked_tests  # noqa: F401 - fixtures
 from tests.hostile.running import Place
 
 collect_ignore = ["pack", "servers"]

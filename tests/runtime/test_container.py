@@ -23,7 +23,7 @@ from coach.runtime import elsewhere
 from coach.runtime.container import ContainerProgram, box, output
 from coach.runtime.container.engine import LABEL
 from coach.runtime.program import Exit
-from tests.docker_engine import docker_engine, engine_for_marked_tests, is_there  # noqa: F401 - fixtures
+from tests.docker_engine import is_there
 from tests.runtime.images import DOCKERFILE, inside, make_spec
 
 pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("nothing_left")]
@@ -45,7 +45,7 @@ def things(client: docker.DockerClient, token: str) -> list[str]:
 
 
 @pytest.fixture
-def make(tmp_path: Path, docker_engine: docker.DockerClient) -> Iterator[Make]:  # noqa: F811
+def make(tmp_path: Path, docker_engine: docker.DockerClient) -> Iterator[Make]:
     """Make programs whose images are built; fail a test after which anything of them is left in the engine."""
     made: list[ContainerProgram] = []
 
@@ -409,7 +409,7 @@ def test_a_guard_cleans_up_when_coach_is_killed(
     command: str,
     line: str,
     tmp_path: Path,
-    docker_engine: docker.DockerClient,  # noqa: F811
+    docker_engine: docker.DockerClient,
 ) -> None:
     spec = make_spec(tmp_path, command)
     victim = subprocess.Popen(
@@ -435,7 +435,7 @@ def test_a_guard_cleans_up_when_coach_is_killed(
 
 def test_two_runs_beside_each_other_leave_each_other_alone(
     tmp_path: Path,
-    docker_engine: docker.DockerClient,  # noqa: F811
+    docker_engine: docker.DockerClient,
 ) -> None:
     programs = [ContainerProgram(make_spec(tmp_path / name)) for name in ("one", "two")]
     try:

@@ -16,7 +16,7 @@ from coach.errors import CoachError, InputError, PrerequisiteError, SubmissionEr
 from coach.runtime.container import image
 from coach.runtime.container.engine import Engine
 from coach.runtime.container.image import LOG, build_image
-from tests.docker_engine import docker_engine, engine_for_marked_tests, is_there  # noqa: F401 - fixtures
+from tests.docker_engine import is_there
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 docker_only = pytest.mark.docker
@@ -35,7 +35,7 @@ def workspace(tmp_path: Path) -> Path:
 def build(
     tmp_path: Path,
     workspace: Path,
-    docker_engine: docker.DockerClient,  # noqa: F811
+    docker_engine: docker.DockerClient,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Build]:
     """Build Dockerfiles with the engine's own builder, return what was printed, and see that nothing of it is left."""

@@ -121,3 +121,19 @@ def test_nothing_is_left_after_an_interrupt(pack: Path, number: int) -> None:
     code = started.wait(30)
     assert code in (130, -signal.SIGKILL)
     assert poll(lambda: not ours(), 15), ours()
+
+
+@pytest.mark.docker
+def test_an_exercise_is_proved_in_containers_too(pack: Path) -> None:
+    spoil(pack, REFERENCE, "127.0.0.1", "0.0.0.0")
+    dockerfile = pack / "exercises/tiny-count/reference/custom/Dockerfile"
+    dockerfile.write_text('FROM python:3.13-slim\nCOPY server.py .\nCMD ["python3", "server.py"]\n')
+    text = (pack / FAULTS).read_text()
+    (pack / FAULTS).write_text(text[: text.index('[[fault]]\nname = "loses-a-race"')])
+    spoil(pack, GRADER, "def test_counts_at_once", "def _counts_at_once")
+    spoil(pack, GRADER, "@check(task=2, needs=test_counts)\ndef _counts_at_once", "def _counts_at_once")
+    done = verify(pack, "--container", "--json", "-")
+    assert done.returncode == 0, done.stderr
+    (proof,) = json.loads(done.stdout)
+    assert {result["report"]["mode"] for result in proof["results"]} == {"container"}
+    assert proof["killed"] == {"test_counts": ["counts-by-two"], "test_keeps": ["forgets"]}
