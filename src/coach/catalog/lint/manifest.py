@@ -13,6 +13,8 @@ from coach.plain import read_toml
 
 STATUSES = range(200, 600)
 """The codes of final answers (RFC 9110, section 15): those below 200 come before one."""
+WITHOUT_REFERENCE = frozenset({"custom", "flask"})
+"""Stacks that show of a grader what others show too, so that not every exercise needs a reference for them."""
 _PARAMETER = re.compile(r"\{\w+\}")
 
 
@@ -91,14 +93,14 @@ def _flaws(name: str, route: Route, task_numbers: set[int]) -> Iterator[tuple[st
 
 
 def references_exist(subject: Subject) -> Iterator[Finding]:
-    """Every stack but `custom` has a reference; one for `custom` is a workspace of this exercise."""
+    """Every stack has a reference but those that may go without; one for `custom` is a workspace of this exercise."""
     for stack in dict.fromkeys(subject.exercise.stacks):
-        if stack != "custom" and stack in subject.starters and not subject.references[stack]:
+        if stack not in WITHOUT_REFERENCE and stack in subject.starters and not subject.references[stack]:
             folder = subject.folder / "reference" / stack
             hint = f"Write the files that make the {stack} starter pass, or take {stack} out of stacks."
             yield Finding(folder, "is missing: without a reference nothing shows that this stack can pass.", hint)
-    if subject.exercise.stacks == ("custom",) and not subject.references["custom"]:
-        folder = subject.folder / "reference" / "custom"
+    if not (set(subject.exercise.stacks) - WITHOUT_REFERENCE or any(subject.references.values())):
+        folder = subject.folder / "reference" / subject.exercise.stacks[0]
         hint = "Write a whole project that passes, with its coach.toml, in a language of your choice."
         yield Finding(folder, "is missing: an exercise needs one reference at least.", hint)
     if not (subject.folder / "reference" / "custom").is_dir():
