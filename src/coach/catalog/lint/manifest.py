@@ -99,8 +99,9 @@ def references_exist(subject: Subject) -> Iterator[Finding]:
             folder = subject.folder / "reference" / stack
             hint = f"Write the files that make the {stack} starter pass, or take {stack} out of stacks."
             yield Finding(folder, "is missing: without a reference nothing shows that this stack can pass.", hint)
-    if not (set(subject.exercise.stacks) - WITHOUT_REFERENCE or any(subject.references.values())):
-        folder = subject.folder / "reference" / subject.exercise.stacks[0]
+    stacks = subject.exercise.stacks
+    if stacks and not (set(stacks) - WITHOUT_REFERENCE or any(subject.references.values())):
+        folder = subject.folder / "reference" / stacks[0]
         hint = "Write a whole project that passes, with its coach.toml, in a language of your choice."
         yield Finding(folder, "is missing: an exercise needs one reference at least.", hint)
     if not (subject.folder / "reference" / "custom").is_dir():
