@@ -307,6 +307,7 @@ class Report(Result, frozen=True):
 # ── proofs: what coach says of a pack ────────────────────────────────────────────────────────────────────────────────
 
 CaseKind = Literal["starter", "reference", "fault"]
+Whose = Literal["", "pack", "grader", "machine"]
 
 
 class Case(Result, frozen=True):
@@ -332,7 +333,7 @@ class CaseResult(Result, frozen=True):
     report: Report | None
     problem: str
     seconds: float
-    whose: Literal["", "pack", "grader", "machine"] = ""
+    whose: Whose = ""
     """Whose the problem is, where it is not the tree's."""
 
 

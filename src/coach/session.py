@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 from coach import __version__
 from coach.catalog.packs import Pack
 from coach.errors import PrerequisiteError, SubmissionError, TamperedError
-from coach.model import FORMAT, Cause, CheckResult, Exercise, Notice, Phases, RandomValue, Report, score
+from coach.model import FORMAT, Cause, CheckResult, Exercise, Notice, Phases, RandomValue, Report, Stack, score
 from coach.runtime.prepare import prepare
 from coach.runtime.process import ProcessProgram
 from coach.runtime.program import Program, Spec
@@ -106,9 +106,9 @@ def grade(workspace: Workspace, pack: Pack, options: Options, watcher: Watcher) 
         )
         program = _program(spec, container=options.container)
         try:
-            cause = _prepare(program, workspace, pack, watcher)
+            cause = _prepare(program, workspace, stack, watcher)
             clock.enter("boot")
-            run = _check(program, exercise, pack, workspace, options, seed, cause, clock, watcher)
+            run = _check(program, exercise, pack, workspace, options, seed, spec.env, cause, clock, watcher)
         finally:
             clock.enter("teardown")
             program.close()
@@ -142,7 +142,7 @@ def _program(spec: Spec, *, container: bool) -> Program:
     return ContainerProgram(spec)
 
 
-def _prepare(program: Program, workspace: Workspace, pack: Pack, watcher: Watcher) -> Cause | None:
+def _prepare(program: Program, workspace: Workspace, stack: Stack, watcher: Watcher) -> Cause | None:
     """Make the program runnable and start it; return the cause when the submission prevents that."""
     try:
         if program.mode == "process":
@@ -152,7 +152,7 @@ def _prepare(program: Program, workspace: Workspace, pack: Pack, watcher: Watche
                     "coach.toml has no start command yet.",
                     'Write the command that starts your server, such as: start = "node server.js"',
                 )
-            prepare(workspace.root, workspace.config, pack.stack(workspace.config.stack), watcher.progress)
+            prepare(workspace.root, workspace.config, stack, watcher.progress)
         else:
             program.build(watcher.progress)
         program.start()
@@ -168,6 +168,7 @@ def _check(
     workspace: Workspace,
     options: Options,
     seed: int,
+    env: Mapping[str, str],
     cause: Cause | None,
     clock: _Clock,
     watcher: Watcher,
@@ -181,7 +182,7 @@ def _check(
     run = Run(
         program=program,
         base_path=workspace.config.base_path,
-        env=_environment(exercise.env, seed),
+        env=env,
         limits=exercise.limits,
         seed=seed,
         task_titles=task_titles(pack, exercise),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-import threading
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -25,7 +24,7 @@ class Environments:
     def __init__(self, folder: Path, pack: Pack) -> None:
         self._folder = folder
         self._pack = pack
-        self._lock = threading.Lock()
+        self._rendered: dict[tuple[str, str], tuple[bytes, Tree]] = {}
 
     def furnish(self, tree: Tree, workspace: Path, exercise: Exercise, config: WorkspaceConfig) -> None:
         """Link the dependencies of a tree into the workspace where it has been written.
@@ -45,18 +44,22 @@ class Environments:
     def _manifests(self, tree: Tree, exercise: Exercise, stack: Stack) -> Tree:
         """Return what to install: for a rendered manifest all packages of its stack, so that exercises share one."""
         own = {name: tree[name] for name in (stack.manifest, stack.lock) if name in tree}
-        if own != {stack.manifest: render_starter(self._pack, exercise, stack).get(stack.manifest)}:
-            return own
-        everything = msgspec.structs.replace(exercise, dependencies={stack.id: tuple(stack.packages)})
-        return {stack.manifest: render_starter(self._pack, everything, stack)[stack.manifest]}
+        key = (exercise.id, stack.id)
+        if key not in self._rendered:
+            everything = msgspec.structs.replace(exercise, dependencies={stack.id: tuple(stack.packages)})
+            self._rendered[key] = (self._manifest(exercise, stack), {stack.manifest: self._manifest(everything, stack)})
+        starters, shared = self._rendered[key]
+        return shared if own == {stack.manifest: starters} else own
+
+    def _manifest(self, exercise: Exercise, stack: Stack) -> bytes:
+        return render_starter(self._pack, exercise, stack).get(stack.manifest, b"")
 
     def _environment(self, manifests: Tree, config: WorkspaceConfig, stack: Stack) -> Path:
         digest = hashlib.sha256(f"{sys.executable}\0{os.environ.get('PATH')}\0{config.install}".encode())
         for name, content in sorted(manifests.items()):
             digest.update(f"\0{name}\0".encode() + content)
         folder = self._folder / f"{stack.id}-{digest.hexdigest()[:16]}"
-        with self._lock:
-            if not folder.exists():
-                write_tree(manifests, folder)
-            prepare(folder, config, stack, lambda _: None)
+        if not folder.exists():
+            write_tree(manifests, folder)
+        prepare(folder, config, stack, lambda _: None)
         return folder

@@ -13,18 +13,15 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Literal
 
 from msgspec import Struct
 
 from coach.catalog.packs import Pack
 from coach.errors import CoachError, ContentError, PrerequisiteError, ServiceError, SubmissionError
-from coach.model import Case, CaseResult, CheckResult, Report
+from coach.model import Case, CaseResult, CheckResult, Report, Whose
 from coach.plain import report_from_json, to_json
 from coach.session import Options, grade
 from coach.workspace import find_workspace
-
-Whose = Literal["", "pack", "grader", "machine"]
 
 TELLING = re.compile(r"(Error|Exception)\b")
 PATIENCE = 60.0
@@ -57,6 +54,8 @@ class _Running(Struct):
     process: BaseProcess
     folder: Path
     since: float
+    limit: float
+    """Seconds that it may take."""
 
 
 def run_cases(
@@ -77,7 +76,7 @@ def run_cases(
             while todo or running:
                 while todo and len(running) < settings.jobs:
                     _begin(todo.pop(), write, pack, settings, root, context, running, done)
-                _collect(running, pack, done)
+                _collect(running, done)
     finally:
         for job in running.values():
             job.process.terminate()
@@ -109,7 +108,8 @@ def _begin(
     process = context.Process(target=_work, args=(str(folder), pack, settings.container, sender), daemon=True)
     process.start()
     sender.close()
-    running[receiver] = _Running(case, process, folder, since)
+    limits = pack.exercise(case.exercise).limits
+    running[receiver] = _Running(case, process, folder, since, limits.boot + limits.run + PATIENCE)
 
 
 def _work(folder: str, pack: Pack, container: bool, sender: Connection) -> None:
@@ -129,16 +129,14 @@ def _work(folder: str, pack: Pack, container: bool, sender: Connection) -> None:
         sender.close()
 
 
-def _collect(running: dict[Connection, _Running], pack: Pack, done: Callable[[CaseResult], None]) -> None:
+def _collect(running: dict[Connection, _Running], done: Callable[[CaseResult], None]) -> None:
     """Take in what has finished, and give up what takes far too long."""
     ready = wait(list(running), timeout=1.0)
     for receiver, job in list(running.items()):
-        limits = pack.exercise(job.case.exercise).limits
-        limit = limits.boot + limits.run + PATIENCE
-        if receiver not in ready and time.monotonic() - job.since < limit:
+        if receiver not in ready and time.monotonic() - job.since < job.limit:
             continue
         report: Report | None = None
-        problem = f"The grading did not end within {limit:g} s."
+        problem = f"The grading did not end within {job.limit:g} s."
         whose: Whose = ""
         if receiver in ready:
             try:
